@@ -1,0 +1,481 @@
+"""
+One ZeroMQ socket on one reactor: the only code that receives, sends, asks for
+a socket's events, or tells the reactor to look at one again.
+
+The rule everything here follows
+================================
+
+libzmq gives a file descriptor (``ZMQ_FD``) that becomes readable when the
+socket's state *may* have changed, for reading and writing alike.  It is
+edge-triggered: sending, receiving and asking for events all consume the edge,
+and a message that arrived unseen then waits for a signal that never comes.
+So there are two ways only to end a read: libzmq said that there is nothing
+left, or the budget is spent and :meth:`Descriptor.look` brings us back through
+the reactor.  And whatever is done to the socket outside of a read is followed
+by one look in a later turn, however many things were done in this one.
+
+A receive that says "nothing" can be trusted: libzmq has read its mailbox to
+the end first.  A send that says "not now" cannot: it reads the mailbox only
+about once a millisecond, and half of these answers are wrong.  So after one
+the events are asked for, and the send is tried once more.
+
+What was rejected
+=================
+
+Asking for the events per message costs more than receiving it.  A delayed call
+per send costs more than sending.  Reading until the socket is empty freezes the
+reactor for as long as a sender is fast; one message per turn is fair, and six
+times slower.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from inspect import iscoroutine
+from itertools import repeat
+from time import perf_counter
+from typing import Any, NamedTuple, NoReturn, Optional, Protocol, Union
+
+import zmq
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.log import callWithLogger
+from zmq.backend import Socket as _BaseSocket
+from zmq.backend import zmq_poll
+
+from .errors import (
+    ZmqAgainError,
+    ZmqClosedError,
+    ZmqEndpointError,
+    ZmqReactorError,
+    ZmqSocketError,
+)
+from .interfaces import IZmqReactor
+
+log = Logger()
+
+# Plain integers: to combine or compare pyzmq's enums costs as much as a send.
+_NOBLOCK = int(zmq.NOBLOCK)
+_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
+_POLLIN = int(zmq.POLLIN)
+_POLLOUT = int(zmq.POLLOUT)
+
+#: Socket types that never have anything to read.
+_WRITE_ONLY = frozenset({zmq.PUSH, zmq.PUB})
+
+#: What undoes the opening of an endpoint.
+_UNDO = {"bind": "unbind", "connect": "disconnect"}
+
+#: What to do where libzmq's own words do not help; by error number.
+_ADVICE = {
+    errno.EADDRINUSE: "the address is in use; stop who has it, or choose another",
+    errno.EADDRNOTAVAIL: "no interface of this machine has this address",
+    errno.EINVAL: "not an address; one looks like tcp://127.0.0.1:5555 or ipc:///tmp/socket",
+    errno.ENODEV: "no such network interface",
+    errno.EPROTONOSUPPORT: "libzmq was built without this transport, or there is none",
+    zmq.ENOCOMPATPROTO: "this transport does not go with the type of the socket",
+    zmq.EMTHREAD: "the context has no I/O thread left",
+}
+
+#: How often a message is begun anew because the peer that was to get it died
+#: between two of its frames.  Each time costs a peer, so this is never reached.
+_ATTEMPTS = 100
+
+#: The most messages between two looks at the clock, which costs as much as a
+#: fifteenth of a message.
+_MAX_STRIDE = 16
+
+
+class ReadBudget(NamedTuple):
+    """
+    How much a connection may read before the reactor goes round.
+    """
+
+    #: Messages per turn; the clock usually ends a turn first.
+    messages: int = 10_000
+
+    #: Seconds per turn.  One millisecond costs a hundredth of the throughput
+    #: and keeps timers within about as much.
+    seconds: float = 0.001
+
+    #: Bytes per turn.  More large messages at a time than this, and they no
+    #: longer fit the processor's caches: throughput falls to a third.
+    bytes: int = 65_536
+
+
+class Receiver(Protocol):
+    """
+    Who gets the messages.
+    """
+
+    def messageReceived(self, message: list[bytes]) -> object: ...
+
+
+def checkReactor(reactor: object) -> None:
+    """
+    :raise ZmqReactorError: the reactor is of no use to us.
+    """
+    if not IReactorFDSet.providedBy(reactor):
+        raise ZmqReactorError(
+            f"{reactor!r} cannot watch file descriptors (IReactorFDSet), which"
+            " ZeroMQ needs: use the select, poll, epoll, kqueue, asyncio or"
+            " a GUI reactor"
+        )
+
+
+def watch(result: object) -> None:
+    """
+    Take care of what a callback returned: the failure of a coroutine or of a
+    Deferred goes to the log, anything else is ignored.
+    """
+    if iscoroutine(result):
+        result = ensureDeferred(result)
+    if isinstance(result, Deferred):
+        result.addErrback(_logFailure)
+
+
+def _logFailure(failure: Failure) -> None:
+    log.failure("Unhandled error in a callback", failure)
+
+
+def _endpointError(endpoint: tuple[object, object], number: int, why: str) -> ZmqEndpointError:
+    endpointType, address = endpoint
+    error = ZmqEndpointError(number, f"cannot {endpointType} {address!r}: {why}")
+    error.endpoint = endpoint
+    return error
+
+
+class Descriptor:
+    """
+    A socket and its place in a reactor.
+
+    :param socket: the socket, which belongs to the descriptor from now on.
+    :param reactor: where to watch it.
+    :param reader: what the reactor is to know; its ``doRead`` calls ours.
+    :param receiver: who gets the messages.
+    :param budget: how much to read per turn.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_inRead",
+        "_item",
+        "_reactor",
+        "_reader",
+        "_receiver",
+        "_recv",
+        "_send",
+        "_writeOnly",
+        "budget",
+        "fd",
+        "pendingLook",
+        "socket",
+    )
+
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        reactor: IZmqReactor,
+        reader: IReadDescriptor,
+        receiver: Receiver,
+        budget: ReadBudget,
+    ) -> None:
+        self.socket = socket
+        self.fd: int = socket.getsockopt(zmq.FD)  # type: ignore[assignment]
+        self.budget = budget
+        self.pendingLook: Optional[IDelayedCall] = None
+        self._reactor = reactor
+        self._reader = reader
+        self._receiver = receiver
+        self._closed = False
+        self._inRead = False
+        self._item = (socket, _POLLIN)
+        self._writeOnly = socket.socket_type in _WRITE_ONLY
+        # The methods of pyzmq's C class: those of zmq.Socket wrap them, at a
+        # cost of a third.
+        self._recv: Callable[..., Any] = _BaseSocket.recv.__get__(socket)
+        self._send: Callable[..., Any] = _BaseSocket.send.__get__(socket)
+
+    def start(self) -> None:
+        """
+        Begin to read: the first look happens in a later turn of the reactor,
+        when whoever opens us has finished.
+        """
+        self._reactor.addReader(self._reader)
+        self.look()
+
+    def close(self) -> None:
+        """
+        Close the socket; nothing is delivered any more.  Idempotent.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        # Out of the reactor first: the number of the descriptor is free for
+        # others as soon as the socket is closed.
+        self._reactor.removeReader(self._reader)
+        self._cancelLook()
+        socket, self.fd = self.socket, -1
+        self._send = self._recv = _raiseClosed
+        del self.socket, self._item, self._reader, self._receiver, self._reactor
+        socket.close()
+
+    # Endpoints
+
+    def attach(self, endpointType: str, address: Union[str, bytes]) -> str:
+        """
+        Bind or connect.
+
+        :return: the real address, without wildcards.
+        :raise ZmqEndpointError: it cannot be.
+        """
+        name = address.decode("utf-8") if isinstance(address, bytes) else address
+        if endpointType not in _UNDO:
+            raise _endpointError(
+                (endpointType, name), errno.EINVAL, f"{endpointType!r} is neither bind nor connect"
+            )
+        if not isinstance(name, str):
+            raise _endpointError((endpointType, name), errno.EINVAL, "an address is text")
+        try:
+            getattr(self.socket, endpointType)(name)
+        except zmq.ZMQError as error:
+            number = error.errno or 0
+            why = _ADVICE.get(number) or zmq.strerror(number)
+            raise _endpointError((endpointType, name), number, why) from error
+        finally:
+            self.look()
+        real: bytes = self.socket.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]
+        return real.rstrip(b"\0").decode("utf-8")
+
+    def detach(self, endpointType: str, address: str) -> None:
+        """
+        Undo :meth:`attach`, with the address that it returned.
+        """
+        with suppress(zmq.ZMQError):
+            getattr(self.socket, _UNDO[endpointType])(address)
+        self.look()
+
+    def setOption(self, option: int, value: Union[int, bytes]) -> None:
+        """
+        Set an option of libzmq.
+        """
+        self.socket.setsockopt(option, value)
+
+    # Looking
+
+    def look(self) -> None:
+        """
+        Look for messages in a later turn of the reactor.  To be called after
+        anything that was done to the socket outside of this class.
+        """
+        if self.pendingLook is None and not self._inRead and not self._writeOnly:
+            self._comeBack()
+
+    def _comeBack(self) -> None:
+        if not self._closed:
+            self.pendingLook = self._reactor.callLater(0, self._look)
+
+    def replaceLook(self, call: Optional[IDelayedCall]) -> None:
+        """
+        Somebody else has scheduled the look, or believes to have none.
+        """
+        if call is not None and call is not self.pendingLook:
+            self._cancelLook()
+            self.pendingLook = call
+
+    def _look(self) -> None:
+        self.pendingLook = None
+        if zmq_poll([self._item], 0):
+            # The reactor sets the logging context for its readers only.
+            callWithLogger(self._reader, self._reader.doRead)  # type: ignore[no-untyped-call]
+
+    def _cancelLook(self) -> None:
+        pending, self.pendingLook = self.pendingLook, None
+        if pending is not None and pending.active():
+            pending.cancel()
+
+    # Receiving
+
+    def doRead(self) -> None:
+        """
+        Deliver what waits, within the budget.  No exception comes out of it.
+        """
+        if self._closed or self._inRead:
+            return
+        if self.pendingLook is not None:
+            self._cancelLook()
+        self._inRead = True
+        try:
+            if self._writeOnly:
+                # Asking consumes the signal, which would wake us for ever.
+                zmq_poll([self._item], 0)
+                more = False
+            else:
+                more = self._drain()
+        except zmq.ZMQError as error:
+            self._lost(error)
+            return
+        finally:
+            self._inRead = False
+        if more:
+            self._comeBack()
+
+    def _drain(self) -> bool:
+        """
+        :return: whether the budget ended it, and there may be more.
+        """
+        recv = self._recv
+        receiver = self._receiver
+        left, seconds, room = self.budget
+        deadline = perf_counter() + seconds
+        stride = 1
+        while True:
+            for _ in repeat(None, stride):
+                try:
+                    frame = recv(_NOBLOCK, False)
+                except zmq.Again:
+                    return False
+                message = [frame.bytes]
+                room -= len(message[0])
+                while frame.more:
+                    frame = recv(_NOBLOCK, False)
+                    message.append(frame.bytes)
+                    room -= len(message[-1])
+                try:
+                    result = receiver.messageReceived(message)
+                    if result is not None:
+                        watch(result)
+                except BaseException:
+                    # As the reactor does with whatever it calls.
+                    log.failure("Unhandled error in {receiver}", receiver=receiver)
+                if self._closed:
+                    return False
+                # A large message must be gone before the next is received.
+                frame = message = result = None  # type: ignore[assignment]
+                if room <= 0:
+                    return True
+            left -= stride
+            if left <= 0 or perf_counter() >= deadline:
+                return True
+            if stride == 1 and not zmq_poll([self._item], 0):
+                # One message at a time is common, and an exception expensive.
+                return False
+            # A slow callback is noticed at once, a fast one pays little.
+            stride = min(stride * 2, _MAX_STRIDE, left)
+
+    def _lost(self, error: zmq.ZMQError) -> None:
+        """
+        The socket is of no more use: somebody has closed it, or its context.
+        """
+        log.error("{reader} lost its socket: {error}", reader=self._reader, error=error)
+        self._reader.connectionLost(Failure(error))  # type: ignore[no-untyped-call]
+
+    # Sending
+
+    def send(self, message: bytes) -> None:
+        """
+        Send a message of one frame, now.
+
+        :raise ZmqAgainError: libzmq cannot take it.
+        :raise ZmqClosedError: we are closed.
+        :raise ZmqSocketError: libzmq refused it for another reason.
+        """
+        try:
+            self._send(message, _NOBLOCK)
+        except zmq.ZMQError as error:
+            self._sendAnyway([message], error)
+        if self.pendingLook is None and not self._writeOnly and not self._inRead:
+            self._comeBack()
+
+    def sendMultipart(self, frames: Sequence[bytes]) -> None:
+        """
+        Send a message, now: all of it or nothing.
+
+        :param frames: at least one, all ``bytes``: libzmq would glue the next
+            message onto one that breaks off in the middle.
+        :raise ZmqAgainError, ZmqClosedError, ZmqSocketError: as :meth:`send`.
+        """
+        try:
+            if not self._attempt(frames):
+                self._sendAnyway(frames, None)
+        except zmq.ZMQError as error:
+            self._sendAnyway(frames, error)
+        if self.pendingLook is None and not self._writeOnly and not self._inRead:
+            self._comeBack()
+
+    def _attempt(self, frames: Sequence[bytes]) -> bool:
+        """
+        Try once.  Afterwards libzmq is ready for a new message, come what may.
+
+        :return: ``False`` if the peer that was to get it died half-way.
+        :raise zmq.ZMQError: nothing of it was sent.
+        """
+        send = self._send
+        last = len(frames) - 1
+        index = 0
+        try:
+            while index < last:
+                send(frames[index], _MORE)
+                index += 1
+            send(frames[last], _NOBLOCK)
+        except zmq.Again:
+            if index == 0:
+                raise
+            # libzmq drops what is left of this message.  Were it to end here,
+            # it would take the next message for the rest, and drop that.
+            while index < last:
+                index += 1
+                send(frames[index], _MORE if index < last else _NOBLOCK)
+            return False
+        return True
+
+    def _sendAnyway(self, frames: Sequence[bytes], error: Optional[zmq.ZMQError]) -> None:
+        """
+        Go on after a first attempt has failed.
+
+        :param error: why; ``None`` if the peer died half-way.
+        """
+        for _ in range(_ATTEMPTS):
+            if error is not None and not self._isFalseAlarm(error):
+                break
+            try:
+                if self._attempt(frames):
+                    return
+                error = None
+            except zmq.ZMQError as again:
+                # The answer is true now: the events were read just before.
+                error = again
+                break
+        raise self._explain(error or zmq.Again()) from error
+
+    def _isFalseAlarm(self, error: zmq.ZMQError) -> bool:
+        return (
+            isinstance(error, zmq.Again)
+            and not self._closed
+            and bool(zmq_poll([(self.socket, _POLLOUT)], 0))
+        )
+
+    def _explain(self, error: zmq.ZMQError) -> ZmqSocketError:
+        if isinstance(error, ZmqSocketError):
+            return error
+        number = error.errno or 0
+        if number == zmq.EAGAIN:
+            return ZmqAgainError(
+                text=f"{self._reader!r} cannot send now: nobody is there to take the"
+                " message, or as many wait as highWaterMark allows; try again later"
+            )
+        if number == zmq.EHOSTUNREACH:
+            text = f"{self._reader!r} has no route to this recipient"
+        elif number == zmq.ENOTSUP:
+            text = f"a socket of the type of {self._reader!r} cannot send"
+        else:
+            text = f"{self._reader!r} cannot send: {error.strerror}"
+        return ZmqSocketError(number, text)
+
+
+def _raiseClosed(*args: object) -> NoReturn:
+    raise ZmqClosedError(text="this connection is closed: make a new one")

@@ -1,0 +1,138 @@
+"""
+Messages as lists of frames: checking what users give us, and joining and
+splitting the two envelopes that this library knows, the topic in front of a
+published message and the route in front of a request.
+
+Nothing here does input or output: bytes in, bytes out.
+
+A message must be checked *whole* before its first frame is sent: libzmq would
+glue the next message onto one that was left half-sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Union
+
+from .errors import ZmqFrameError, ZmqFrameTypeError
+
+#: What a user may give as one frame: text is encoded as UTF-8.
+Frame = Union[bytes, str, bytearray, memoryview]
+
+#: What a user may give as a message: one frame, or several.
+Message = Union[Frame, Iterable[Frame]]
+
+#: The most bytes that the envelope of a request may have.  libzmq's routing
+#: ids have 255 at the most, so this leaves room for a message id and three
+#: proxies on the way; it bounds what a peer can make a server remember.
+MAX_ENVELOPE = 1024
+
+
+def toBytes(frame: object, what: str = "frame") -> bytes:
+    """
+    :param frame: text, which is encoded as UTF-8, or anything bytes-like.
+    :param what: what to call it in the error.
+    :raise ZmqFrameTypeError: it is something else.
+    """
+    if type(frame) is bytes:
+        return frame
+    if isinstance(frame, str):
+        return frame.encode("utf-8")
+    try:
+        # Not bytes(frame): that makes five zero bytes of the number 5.
+        return memoryview(frame).tobytes()  # type: ignore[arg-type]
+    except TypeError:
+        raise ZmqFrameTypeError(
+            f"{what} must be bytes or text, not {type(frame).__name__}: {frame!r:.80}"
+        ) from None
+
+
+def toFrames(message: Message) -> list[bytes]:
+    """
+    Make a list of frames, ready to be sent, of what a user calls a message.
+
+    :param message: one frame, or an iterable of frames.
+    :return: at least one frame.
+    :raise ZmqFrameTypeError: a frame is neither text nor bytes-like; the
+        error says which.
+    :raise ZmqFrameError: there are no frames.
+    """
+    if isinstance(message, (list, tuple)):
+        parts = list(message)
+    elif isinstance(message, str):
+        return [message.encode("utf-8")]
+    else:
+        # What is bytes-like is one frame, even where it could be iterated over.
+        try:
+            return [memoryview(message).tobytes()]  # type: ignore[arg-type]
+        except TypeError:
+            pass
+        try:
+            parts = list(message)
+        except TypeError:
+            return [toBytes(message, "message")]
+    for part in parts:
+        if type(part) is not bytes:
+            return [toBytes(part, f"frame {i}") for i, part in enumerate(parts)]
+    if not parts:
+        raise ZmqFrameError("a message has at least one frame, this one has none")
+    return parts  # type: ignore[return-value]
+
+
+def joinTopic(message: Frame, tag: Frame, separator: bytes) -> bytes:
+    """
+    Put a tag in front of a message, in one frame: multicast transports mix up
+    the frames of different publishers.
+
+    :raise ZmqFrameError: the separator is part of the tag, so that the other
+        end would cut the message in the wrong place.
+    :raise ZmqFrameTypeError: tag or message is neither text nor bytes-like.
+    """
+    if type(tag) is not bytes:
+        tag = toBytes(tag, "tag")
+    if separator in tag:
+        raise ZmqFrameError(
+            f"the tag {tag!r} contains {separator!r}, which ends a tag: choose"
+            " another tag, or another topicSep for publishers and subscribers"
+        )
+    if type(message) is not bytes:
+        message = toBytes(message, "message")
+    return tag + separator + message
+
+
+def splitTopic(parts: list[bytes], separator: bytes) -> tuple[bytes, bytes]:
+    """
+    Undo :func:`joinTopic`; take two frames for tag and message.
+
+    :return: message and tag; the tag is empty where there is no separator.
+    :raise ZmqFrameError: there are more than two frames.
+    """
+    if len(parts) == 1:
+        tag, found, message = parts[0].partition(separator)
+        return (message, tag) if found else (tag, b"")
+    if len(parts) == 2:
+        return parts[1], parts[0]
+    raise ZmqFrameError(f"a published message has one frame or two, not {len(parts)}")
+
+
+def splitEnvelope(parts: list[bytes]) -> tuple[tuple[bytes, ...], list[bytes]]:
+    """
+    Cut a request, as a ROUTER socket receives it, at its delimiter.
+
+    Source: ZeroMQ RFC 28/REQREP.
+
+    :return: the route back to the client, at least one frame, and the body.
+    :raise ZmqFrameError: there is no delimiter, or no route before it, or the
+        route is longer than :data:`MAX_ENVELOPE`.
+    """
+    try:
+        end = parts.index(b"")
+    except ValueError:
+        raise ZmqFrameError("a request without the empty delimiter frame") from None
+    envelope = tuple(parts[:end])
+    if not envelope:
+        raise ZmqFrameError("a request with nothing in front of its delimiter frame")
+    size = sum(map(len, envelope))
+    if size > MAX_ENVELOPE:
+        raise ZmqFrameError(f"a request with an envelope of {size} bytes")
+    return envelope, parts[end + 1 :]

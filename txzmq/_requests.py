@@ -1,0 +1,235 @@
+"""
+The bookkeeping of requests, without a socket and without a reactor: which
+requests of ours wait for a reply, and which requests of others wait for ours.
+
+Both tables are bounded, and neither trusts a peer.  A reply finds its request
+by an id that cannot be guessed and is never used twice: an id that comes back
+from a peer is compared and forgotten, never put back into the pool.  A reply
+of ours goes back along the route that its request came by; the route travels
+*with* the id that the user gets, so two clients that happen to use equal ids
+cannot get each other's answers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Optional, Protocol
+
+from twisted.internet.defer import Deferred
+
+from .errors import ZmqError, ZmqReplyError, ZmqRequestIdError, ZmqTooManyRequestsError
+
+#: Bytes in an id: as many as a UUID has, for 128 random bits.
+ID_SIZE = 16
+
+#: How many ids are cut from one block of random bytes.  Asking the system for
+#: 16 bytes costs about as much as asking for 4096.
+IDS_PER_BLOCK = 256
+
+
+def freshIds() -> Iterator[bytes]:
+    """
+    Ids that nobody can guess, without end; none comes twice.
+    """
+    while True:
+        block = os.urandom(ID_SIZE * IDS_PER_BLOCK)
+        for start in range(0, len(block), ID_SIZE):
+            yield block[start : start + ID_SIZE]
+
+
+class _Timer(Protocol):
+    """
+    What is needed of an ``IDelayedCall``.
+    """
+
+    def cancel(self) -> None: ...
+
+
+class Request:
+    """
+    One request that waits for its reply.
+
+    :ivar deferred: fires with the list of frames of the reply.
+    :ivar timer: set by whoever limits the time; cancelled when the wait ends
+        in another way.
+    """
+
+    __slots__ = ("_forget", "deferred", "messageId", "timer")
+
+    def __init__(self, messageId: bytes, forget: Callable[[bytes], Optional[Request]]) -> None:
+        self.messageId = messageId
+        self.timer: Optional[_Timer] = None
+        self._forget = forget
+        self.deferred: Deferred[list[bytes]] = Deferred(self._cancelled)
+
+    def _cancelled(self, deferred: Deferred[list[bytes]]) -> None:
+        self._forget(self.messageId)
+
+
+class PendingRequests(dict[bytes, Request]):
+    """
+    The requests that wait for a reply, by their ids.
+    """
+
+    def open(self, messageId: bytes, limit: int) -> Request:
+        """
+        :param limit: the most requests that may wait at a time.
+        :raise ZmqRequestIdError: the id is not usable.
+        :raise ZmqTooManyRequestsError: ``limit`` requests wait already.
+        """
+        if not isinstance(messageId, bytes) or not messageId:
+            raise ZmqRequestIdError(
+                f"the id of a request must be bytes and not empty, not {messageId!r}"
+            )
+        if messageId in self:
+            raise ZmqRequestIdError(f"a request with the id {messageId!r} is pending already")
+        if len(self) >= limit:
+            raise ZmqTooManyRequestsError(
+                text=f"{len(self)} requests wait for a reply: give them a timeout,"
+                " slow down, or raise maxPendingRequests"
+            )
+        request = self[messageId] = Request(messageId, self.take)
+        return request
+
+    def take(self, messageId: bytes) -> Optional[Request]:
+        """
+        End the wait: whoever takes the request answers its Deferred.
+
+        :return: ``None`` if no such request is pending.
+        """
+        request = self.pop(messageId, None)
+        if request is not None and request.timer is not None:
+            timer, request.timer = request.timer, None
+            timer.cancel()
+        return request
+
+    def fail(self, messageId: bytes, error: ZmqError) -> None:
+        """
+        End the wait with an error; do nothing if it has ended already.
+        """
+        request = self.pop(messageId, None)
+        if request is not None:
+            request.timer = None
+            request.deferred.errback(error)
+
+    def failAll(self, makeError: Callable[[], ZmqError]) -> None:
+        """
+        End every wait with an error.  Requests that nobody listens to end
+        quietly: the log has no use for one unhandled error after the other.
+        """
+        waiting = list(self)
+        for messageId in waiting:
+            request = self.take(messageId)
+            # One that was answered or cancelled by the callback of another.
+            if request is None:
+                continue
+            heard = bool(request.deferred.callbacks)
+            request.deferred.errback(makeError())
+            if not heard:
+                request.deferred.addErrback(lambda failure: None)
+
+
+class MessageId(bytes):
+    """
+    The id of a request that somebody sent us: equal to the ``bytes`` that the
+    client chose, and aware of the way back.
+
+    :ivar envelope: the routing frames from us to the client, the id last.
+    :ivar owner: the table that waits for the reply; ``None`` once it is sent.
+    """
+
+    envelope: tuple[bytes, ...]
+    owner: Optional[PendingReplies]
+
+
+class PendingReplies:
+    """
+    The requests of others that wait for a reply of ours.
+
+    A :class:`MessageId` is enough to find the way back.  The table is there
+    for programs that kept the id as plain ``bytes``; it forgets the oldest
+    when it is full, so that requests which are never answered cost nothing
+    in the long run.
+
+    :param limit: how many requests to remember.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        # Requests with equal ids are told apart by the identity of their object.
+        self._waiting: dict[bytes, dict[int, MessageId]] = {}
+
+    def __len__(self) -> int:
+        return self._size
+
+    def add(self, envelope: tuple[bytes, ...]) -> MessageId:
+        """
+        :param envelope: the route of a request, its id last.
+        :return: the id to give to the user.
+        """
+        messageId = MessageId(envelope[-1])
+        messageId.envelope = envelope
+        messageId.owner = self
+        # Keyed by the plain id: a MessageId as key would outlive its request.
+        self._waiting.setdefault(envelope[-1], {})[id(messageId)] = messageId
+        self._size += 1
+        if self._size > self._limit:
+            self._forgetOldest()
+        return messageId
+
+    def find(self, messageId: bytes) -> MessageId:
+        """
+        :raise ZmqReplyError: there is nobody, or more than one, to reply to.
+        """
+        if isinstance(messageId, MessageId):
+            if messageId.owner is self:
+                return messageId
+            raise ZmqReplyError(messageId, self._explain(messageId))
+        waiting = list(self._waiting.get(messageId, {}).values())
+        if waiting and all(other.envelope == waiting[0].envelope for other in waiting):
+            return waiting[0]
+        if waiting:
+            text = (
+                f"several clients wait for a reply to {messageId!r}: pass the"
+                " object that gotMessage got as messageId, it knows which is meant"
+            )
+        else:
+            text = f"no request {messageId!r} waits for a reply: unknown, or answered already"
+        raise ZmqReplyError(messageId, text)
+
+    def settle(self, messageId: MessageId) -> None:
+        """
+        The reply is on its way: a second one will be refused.
+        """
+        messageId.owner = None
+        key = messageId.envelope[-1]
+        waiting = self._waiting.get(key, {})
+        if waiting.pop(id(messageId), None) is None:
+            return  # forgotten, to make room
+        self._size -= 1
+        if not waiting:
+            del self._waiting[key]
+
+    def clear(self) -> None:
+        """
+        Forget everything, when the connection closes.
+        """
+        self._waiting.clear()
+        self._size = 0
+
+    def _forgetOldest(self) -> None:
+        # A sixteenth at a time: to look for the first key of a dictionary
+        # from which the first was just removed takes longer each time.
+        target = self._limit - self._limit // 16
+        for key in list(self._waiting):
+            if self._size <= target:
+                break
+            self._size -= len(self._waiting.pop(key))
+
+    @staticmethod
+    def _explain(messageId: MessageId) -> str:
+        if messageId.owner is None:
+            return f"the request {bytes(messageId)!r} has been answered already"
+        return f"the request {bytes(messageId)!r} came in on another connection"

@@ -1,0 +1,304 @@
+"""
+The base of all connections: a socket as an object to subclass.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, Optional, Union
+
+import zmq
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IDelayedCall, IFileDescriptor, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ._descriptor import Descriptor, ReadBudget, checkReactor
+from ._frames import Message, toFrames
+from .endpoint import ZmqEndpoint, ZmqEndpointType
+from .errors import ZmqClosedError, ZmqEndpointError, ZmqOptionError
+from .interfaces import IZmqFactory
+from .options import OPTIONS, Until, adopt, apply, applyAll, encode
+
+__all__ = ["ReadBudget", "ZmqConnection", "ZmqEndpoint", "ZmqEndpointType"]
+
+log = Logger()
+
+
+@implementer(IReadDescriptor, IFileDescriptor)
+class ZmqConnection:
+    """
+    A ZeroMQ socket in the reactor.
+
+    Use one of the subclasses, such as ``ZmqPushConnection``; or make your own,
+    with :attr:`socketType` and :meth:`messageReceived`, for other socket types.
+
+    The settings below are class attributes to be overridden in a subclass.
+    They can also be assigned on the class, for connections made later, and on
+    a connection: then they go to its socket at once.  Where that has no effect
+    any more, the assignment is an error.
+
+    :param factory: the ``ZmqFactory`` that the connection belongs to.
+    :param endpoint: the first endpoint to open; more with :meth:`addEndpoints`.
+    :param identity: the routing id that peers know us by, 1 to 255 bytes, the
+        first not NUL.  Peers that have equal ones lose messages, so leave it
+        alone unless you need it.
+    :raise ZmqEndpointError: the endpoint cannot be opened.
+    :raise ZmqOptionError: a setting has a value that cannot be.
+    :raise ZmqReactorError: the reactor cannot watch file descriptors.
+    :raise ZmqClosedError: the factory is shut down.
+    """
+
+    #: One of :mod:`zmq`'s socket types, such as ``zmq.PUSH``; set by
+    #: subclasses.
+    socketType: Optional[int] = None
+
+    #: Whether multicast messages come back to the host that sends them
+    #: (``ZMQ_MULTICAST_LOOP``).
+    allowLoopbackMulticast: bool = False
+
+    #: The most that multicast may take, in kilobits per second (``ZMQ_RATE``).
+    multicastRate: int = 100
+
+    #: How many messages may wait for each peer, in each direction; 0 is no
+    #: bound but memory (``ZMQ_SNDHWM`` and ``ZMQ_RCVHWM``).
+    highWaterMark: int = 0
+
+    #: 1 to enable TCP keepalive; 0 leaves this and the three below as the
+    #: system has them (``ZMQ_TCP_KEEPALIVE``).
+    tcpKeepalive: int = 0
+
+    #: Unanswered probes until a peer is given up (``ZMQ_TCP_KEEPALIVE_CNT``).
+    tcpKeepaliveCount: int = 0
+
+    #: Idle seconds until the first probe (``ZMQ_TCP_KEEPALIVE_IDLE``).
+    tcpKeepaliveIdle: int = 0
+
+    #: Seconds between probes (``ZMQ_TCP_KEEPALIVE_INTVL``).
+    tcpKeepaliveInterval: int = 0
+
+    #: Milliseconds until a lost connection is tried again
+    #: (``ZMQ_RECONNECT_IVL``).
+    reconnectInterval: int = 100
+
+    #: The most milliseconds that the interval may grow to, doubling each time;
+    #: 0 is no growth (``ZMQ_RECONNECT_IVL_MAX``).
+    reconnectIntervalMax: int = 0
+
+    #: How much to read before other parts of the program get their turn.
+    readBudget: ReadBudget = ReadBudget()
+
+    #: The routing id; can be assigned until the first endpoint is opened
+    #: (``ZMQ_ROUTING_ID``).
+    identity: Union[bytes, str, None] = None
+
+    _descriptor: Optional[Descriptor] = None
+
+    def __init__(
+        self,
+        factory: IZmqFactory,
+        endpoint: Optional[ZmqEndpoint] = None,
+        identity: Union[bytes, str, None] = None,
+    ) -> None:
+        #: The factory; ``None`` once the connection is closed.
+        self.factory: Any = factory
+        #: The endpoints that were opened, as they were given.
+        self.endpoints: list[ZmqEndpoint] = []
+        #: The real addresses of the endpoints that are bound.
+        self.boundAddresses: list[str] = []
+        #: Kept for old programs; nothing is queued here.
+        self.queue: deque[Any] = deque()
+        #: Kept for old programs: messages are received as a whole.
+        self.recv_parts: list[bytes] = []
+        adopt(type(self))
+        if identity is not None:
+            self.identity = identity
+        checkReactor(factory.reactor)
+        socket = factory.openSocket(encode("socketType", self.socketType))
+        self._descriptor = Descriptor(socket, factory.reactor, self, self, self.readBudget)
+        try:
+            applyAll(socket, self)
+            if endpoint is not None:
+                self.addEndpoints([endpoint])
+        except BaseException:
+            self._close()
+            raise
+        factory.connections.add(self)
+        self._descriptor.start()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.factory!r}, {self.endpoints!r})"
+
+    # The socket
+
+    @property
+    def socket(self) -> Optional[zmq.Socket[bytes]]:
+        """
+        The socket, for options that have no attribute here; ``None`` once the
+        connection is closed.
+
+        What is done to it may hide the arrival of messages from the reactor,
+        so whenever somebody reaches for it, we look for messages in the next
+        turn.
+        """
+        if self._descriptor is None:
+            return None
+        self._descriptor.look()
+        return self._descriptor.socket
+
+    @property
+    def fd(self) -> int:
+        """
+        The descriptor that libzmq signals events with; -1 once closed.
+        """
+        return -1 if self._descriptor is None else self._descriptor.fd
+
+    def fileno(self) -> int:
+        """
+        :return: :attr:`fd`, for the reactor.
+        """
+        return self.fd
+
+    def logPrefix(self) -> str:
+        """
+        :return: what log messages from our callbacks begin with.
+        """
+        return "ZMQ"
+
+    @property
+    def read_scheduled(self) -> Optional[IDelayedCall]:
+        """
+        The delayed call that will look for messages, or ``None``.  Subclasses
+        with a ``send`` of their own assign to it.
+        """
+        return None if self._descriptor is None else self._descriptor.pendingLook
+
+    @read_scheduled.setter
+    def read_scheduled(self, call: Optional[IDelayedCall]) -> None:
+        self._open().replaceLook(call)
+
+    def _settingChanged(self, name: str, value: object) -> None:
+        """
+        A setting is assigned: check it, and tell the socket if there is one.
+        """
+        encode(name, value)
+        if self._descriptor is None:
+            return
+        until = OPTIONS[name].until
+        if until is Until.made or (until is Until.opened and self.endpoints):
+            raise ZmqOptionError(name, f"{name} cannot be changed now: set it before {until.value}")
+        apply(self._descriptor.socket, name, value)
+
+    # Endpoints
+
+    def addEndpoints(self, endpoints: Iterable[ZmqEndpoint]) -> None:
+        """
+        Open more endpoints, of any mix of transports and types.
+
+        :raise ZmqEndpointError: one cannot be opened; those in front of it
+            are closed again.
+        """
+        descriptor = self._open()
+        opened: list[tuple[ZmqEndpoint, str]] = []
+        try:
+            for endpoint in map(_toEndpoint, endpoints):
+                opened.append((endpoint, descriptor.attach(*endpoint)))
+        except BaseException:
+            for endpoint, address in opened:
+                descriptor.detach(endpoint.type, address)
+            raise
+        for endpoint, address in opened:
+            self.endpoints.append(endpoint)
+            if endpoint.type == ZmqEndpointType.bind:
+                self.boundAddresses.append(address)
+
+    # Messages
+
+    def send(self, message: Message) -> None:
+        """
+        Send a message now, whole or not at all.
+
+        :param message: one frame or an iterable of frames; a frame is bytes,
+            or text to be encoded as UTF-8.
+        :raise ZmqAgainError: nobody is there to take it, or too many messages
+            wait.  It is a ``zmq.Again``.
+        :raise ZmqFrameError: it cannot be a message.
+        :raise ZmqClosedError: the connection is closed.
+        """
+        descriptor = self._descriptor or self._open()
+        if type(message) is bytes:
+            descriptor.send(message)
+        else:
+            descriptor.sendMultipart(toFrames(message))
+
+    def messageReceived(self, message: list[bytes]) -> object:
+        """
+        A message has come; to be overridden, or assigned, by users.
+
+        What it raises is logged, and so is what the Deferred or coroutine that
+        it may return fails with.
+
+        :param message: the frames, at least one.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} receives messages: override messageReceived"
+        )
+
+    def doRead(self) -> None:
+        """
+        Deliver what has come.  Called by the reactor.
+        """
+        if self._descriptor is not None:
+            self._descriptor.doRead()
+
+    # Closing
+
+    def shutdown(self) -> None:
+        """
+        Close the socket and leave the factory.  Messages that wait to be sent
+        are held for the factory's ``lingerPeriod``.  Can be called at any time
+        and more than once.
+        """
+        if self._descriptor is not None:
+            self._close()
+            self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        The connection is closed: by :meth:`shutdown`, by the reactor as it
+        stops, or because the socket failed.  Subclasses that override this
+        should call it.
+
+        :param reason: why; a ``ConnectionDone`` after :meth:`shutdown`.
+        """
+        self._close()
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
+            return
+        descriptor.close()
+        factory, self.factory = self.factory, None
+        if factory.connections is not None:
+            factory.connections.discard(self)
+
+    def _open(self) -> Descriptor:
+        """
+        :raise ZmqClosedError: we are not open any more.
+        """
+        if self._descriptor is None:
+            raise ZmqClosedError(text=f"{self!r} is closed: make a new connection")
+        return self._descriptor
+
+
+def _toEndpoint(value: object) -> ZmqEndpoint:
+    if isinstance(value, tuple) and len(value) == 2:
+        return value if isinstance(value, ZmqEndpoint) else ZmqEndpoint(*value)
+    error = ZmqEndpointError(
+        errno.EINVAL, f"an endpoint is a ZmqEndpoint(type, address), not {value!r}"
+    )
+    error.endpoint = value
+    raise error

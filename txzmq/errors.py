@@ -1,0 +1,159 @@
+"""
+Every exception that txZMQ raises.
+
+They have one base, and each also inherits what a program written for pyzmq,
+Twisted or plain Python would already catch in its place::
+
+    ZmqError
+     +-- ZmqSocketError            zmq.ZMQError, OSError
+     |    +-- ZmqAgainError        zmq.Again, BlockingIOError
+     |    |    +-- ZmqTooManyRequestsError
+     |    +-- ZmqEndpointError
+     |    +-- ZmqClosedError       Twisted's ConnectionClosed
+     +-- ZmqReactorError           RuntimeError
+     +-- ZmqOptionError            ValueError
+     +-- ZmqFrameError             ValueError
+     |    +-- ZmqFrameTypeError    TypeError
+     +-- ZmqRequestTimeoutError    Twisted's and Python's TimeoutError
+     +-- ZmqRequestIdError         ValueError
+     +-- ZmqReplyError             KeyError
+
+The text of an error says what happened, to what, and what to do; what a
+program may want to look at is in attributes.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno as _errno
+
+import zmq
+from twisted.internet.defer import TimeoutError as _DeferTimeoutError
+from twisted.internet.error import ConnectionClosed as _ConnectionClosed
+
+
+class ZmqError(Exception):
+    """
+    The base of all errors of this library.
+    """
+
+    def __str__(self) -> str:
+        # KeyError would show the repr of the text, OSError its own fields.
+        return str(self.args[-1]) if self.args else ""
+
+
+class ZmqSocketError(ZmqError, zmq.ZMQError, OSError):
+    """
+    libzmq, or this library in its place, refused an operation on a socket.
+
+    :param errno: the error number, one of :mod:`errno`'s or libzmq's own;
+        kept in the attribute ``errno``.
+    :param text: what happened and what to do; kept in ``strerror``.
+    """
+
+    errno: int
+    strerror: str
+
+    def __init__(self, errno: int, text: str) -> None:
+        self.args = (errno, text)
+        self.errno = errno
+        self.strerror = text
+
+
+class ZmqAgainError(ZmqSocketError, zmq.Again, BlockingIOError):
+    """
+    The message was not sent: nobody is there to take it, or the queues are
+    full (``highWaterMark``).  Nothing of it has left; try again later.
+    """
+
+    def __init__(self, errno: int = _errno.EAGAIN, text: str = "try again later") -> None:
+        ZmqSocketError.__init__(self, errno, text)
+
+
+class ZmqTooManyRequestsError(ZmqAgainError):
+    """
+    A request was refused because as many as ``maxPendingRequests`` are
+    waiting for a reply already.
+    """
+
+
+class ZmqEndpointError(ZmqSocketError, ValueError):
+    """
+    An endpoint cannot be bound or connected to.
+
+    :ivar endpoint: the endpoint, as it was given; ``None`` if unknown.
+    """
+
+    endpoint: object = None
+
+
+class ZmqClosedError(ZmqSocketError, _ConnectionClosed):
+    """
+    The connection, or the factory, is closed: it cannot be used any more.
+    """
+
+    def __init__(self, errno: int = _errno.ENOTSOCK, text: str = "closed") -> None:
+        ZmqSocketError.__init__(self, errno, text)
+
+
+class ZmqReactorError(ZmqError, RuntimeError):
+    """
+    The reactor cannot watch file descriptors (``IReactorFDSet``).
+    """
+
+
+class ZmqOptionError(ZmqError, ValueError):
+    """
+    A setting has a value that cannot be, or was changed when it is too late.
+
+    :ivar name: the name of the setting.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(name, text)
+        self.name = name
+
+
+class ZmqFrameError(ZmqError, ValueError):
+    """
+    This cannot be a message: it has no frames, or one that would be
+    misunderstood at the other end.
+    """
+
+
+class ZmqFrameTypeError(ZmqFrameError, TypeError):
+    """
+    A frame is neither text nor bytes-like.
+    """
+
+
+class ZmqRequestTimeoutError(ZmqError, _DeferTimeoutError, builtins.TimeoutError):
+    """
+    No reply came in time.
+
+    :ivar messageId: the id of the request, ``bytes``.
+    """
+
+    def __init__(self, messageId: bytes, text: str = "no reply came in time") -> None:
+        self.args = (messageId, text)
+        self.messageId = messageId
+
+
+class ZmqRequestIdError(ZmqError, ValueError):
+    """
+    The id of a request, from an overridden ``_getNextId``, is unusable:
+    another pending request has it, or it is not ``bytes``, or empty.
+    """
+
+
+class ZmqReplyError(ZmqError, KeyError):
+    """
+    There is no request to reply to: the id is unknown, has been answered
+    already, or is shared by several clients and was given as plain ``bytes``.
+
+    :ivar messageId: the id, ``bytes``.
+    """
+
+    def __init__(self, messageId: bytes, text: str) -> None:
+        super().__init__(messageId, text)
+        self.messageId = messageId

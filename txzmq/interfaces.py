@@ -1,0 +1,38 @@
+"""
+What the parts of txZMQ ask of each other.
+"""
+
+from __future__ import annotations
+
+import zmq
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime
+from zope.interface import Attribute, Interface
+
+
+class IZmqReactor(IReactorFDSet, IReactorTime):
+    """
+    What a reactor must be able to do: watch descriptors, and call later.
+    Twisted's own reactors on POSIX systems all do.
+    """
+
+
+class IZmqFactory(Interface):
+    """
+    What a connection needs of its factory.  ``ZmqFactory`` is one.
+    """
+
+    reactor = Attribute("The reactor of all the connections, an ``IZmqReactor``.")
+
+    connections = Attribute("The set of the open connections; ``None`` after shutdown.")
+
+    context = Attribute("The ``zmq.Context`` to open sockets in.")
+
+    lingerPeriod = Attribute("How long to hold unsent messages when closing, in milliseconds.")
+
+    def openSocket(socketType: int) -> zmq.Socket[bytes]:
+        """
+        Open a socket that lingers for ``lingerPeriod`` when it is closed.
+
+        :raise ZmqClosedError: the factory is shut down.
+        :raise ZmqSocketError: there can be no more sockets.
+        """

@@ -1,0 +1,192 @@
+"""
+The settings of a connection: which attribute stands for which libzmq option,
+and until when it can be changed.
+
+A class says ``highWaterMark = 1000`` and its connections are opened so; that
+is how txZMQ has been configured ever since.  To let an assignment on a *living*
+connection reach its socket, :func:`adopt` turns such plain class attributes
+into :class:`Setting` descriptors that read like the plain value.  It looks at
+every construction again, since values are assigned to and deleted from classes
+at any time.  A ``__setattr__`` on the connection would do as well, and would
+make each ``self.count += 1`` of a user's callback ten times slower; a metaclass
+would not go together with other people's.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import zmq
+
+from ._frames import toBytes
+from .errors import ZmqOptionError, ZmqSocketError
+
+
+class Until(enum.Enum):
+    """
+    The last moment at which a setting can be changed.
+    """
+
+    #: Any time.  The high-water mark counts at once, the rest for endpoints
+    #: opened later: libzmq looks at its options when it opens one.
+    closed = "the connection is closed"
+
+    #: Before the first endpoint.
+    opened = "the first endpoint is opened"
+
+    #: Before the connection is made.
+    made = "the connection is made"
+
+
+class Option(NamedTuple):
+    """
+    One row of :data:`OPTIONS`.
+
+    :ivar names: the options of libzmq that it stands for.
+    :ivar encode: from the value that users write to the one libzmq takes;
+        raises ``TypeError`` or ``ValueError`` with a text that goes on after
+        "highWaterMark".
+    :ivar default: what libzmq does by itself, encoded; not set again.
+    """
+
+    names: tuple[str, ...]
+    encode: Callable[[Any], Any]
+    default: object
+    until: Until = Until.closed
+
+
+def _integer(lowest: int) -> Callable[[Any], int]:
+    def encode(value: Any) -> int:
+        if not isinstance(value, int) or not lowest <= value <= 0x7FFFFFFF:
+            raise ValueError(f"is a whole number from {lowest} up, not {value!r}")
+        return int(value)
+
+    return encode
+
+
+def _orDefault(value: Any) -> int:
+    # 0 has always meant "as the system has it", for which libzmq says -1.
+    return _integer(-1)(value) or -1
+
+
+def _identity(value: Any) -> bytes:
+    if value is None:
+        return b""
+    if not isinstance(value, (bytes, str)):
+        raise TypeError(f"is bytes or text, not {value!r}")
+    identity = toBytes(value)
+    if len(identity) > 255 or identity[:1] in (b"", b"\0"):
+        raise ValueError(f"has 1 to 255 bytes and does not begin with NUL, not {value!r}")
+    return identity
+
+
+def _socketType(value: Any) -> int:
+    if not isinstance(value, int):
+        raise ValueError(
+            f"is {value!r}: use a subclass such as ZmqPushConnection, or set it"
+            " in a subclass to a type such as zmq.PUSH"
+        )
+    return int(value)
+
+
+#: Sources: zmq_setsockopt(3), zmq_socket(3).  Values are those of txZMQ 1.0.
+OPTIONS: dict[str, Option] = {
+    "allowLoopbackMulticast": Option(("MULTICAST_LOOP",), int, 1),
+    "multicastRate": Option(("RATE",), _integer(1), 100),
+    "highWaterMark": Option(("SNDHWM", "RCVHWM"), _integer(0), 1000),
+    "tcpKeepalive": Option(("TCP_KEEPALIVE",), _orDefault, -1),
+    "tcpKeepaliveCount": Option(("TCP_KEEPALIVE_CNT",), _orDefault, -1),
+    "tcpKeepaliveIdle": Option(("TCP_KEEPALIVE_IDLE",), _orDefault, -1),
+    "tcpKeepaliveInterval": Option(("TCP_KEEPALIVE_INTVL",), _orDefault, -1),
+    "reconnectInterval": Option(("RECONNECT_IVL",), _integer(-1), 100),
+    "reconnectIntervalMax": Option(("RECONNECT_IVL_MAX",), _integer(0), 0),
+    "identity": Option(("ROUTING_ID",), _identity, b"", Until.opened),
+    "socketType": Option((), _socketType, None, Until.made),
+}
+
+
+def encode(name: str, value: object) -> Any:
+    """
+    :return: the value as libzmq takes it.
+    :raise ZmqOptionError: it is none that the setting can have.
+    """
+    try:
+        return OPTIONS[name].encode(value)
+    except (TypeError, ValueError) as error:
+        raise ZmqOptionError(name, f"{name} {error}") from error
+
+
+def apply(socket: zmq.Socket[bytes], name: str, value: object) -> None:
+    """
+    Hand one setting to libzmq.
+
+    :param value: as the user wrote it.
+    :raise ZmqOptionError: the value cannot be.
+    :raise ZmqSocketError: libzmq refused it.
+    """
+    encoded = encode(name, value)
+    for option in OPTIONS[name].names:
+        try:
+            socket.setsockopt(getattr(zmq, option), encoded)
+        except zmq.ZMQError as error:
+            raise ZmqSocketError(
+                error.errno or 0, f"libzmq refuses {name} = {value!r}: {error.strerror}"
+            ) from error
+
+
+def applyAll(socket: zmq.Socket[bytes], owner: object) -> None:
+    """
+    Hand over every setting in which ``owner`` differs from libzmq's defaults.
+    """
+    for name, option in OPTIONS.items():
+        value = getattr(owner, name)
+        if encode(name, value) != option.default:
+            apply(socket, name, value)
+
+
+class Setting:
+    """
+    A class attribute that reads like ``value``; assigning to it on a
+    connection also tells the connection, by its ``_settingChanged``.
+    """
+
+    def __init__(self, name: str, value: object) -> None:
+        self.name = name
+        self.value = value
+
+    def __get__(self, instance: object | None, owner: type) -> object:
+        if instance is None:
+            return self.value
+        return vars(instance).get(self.name, self.value)
+
+    def __set__(self, instance: object, value: object) -> None:
+        self._tell(instance, value)
+        vars(instance)[self.name] = value
+
+    def __delete__(self, instance: object) -> None:
+        if self.name not in vars(instance):
+            raise AttributeError(self.name)
+        self._tell(instance, self.value)
+        del vars(instance)[self.name]
+
+    def _tell(self, instance: object, value: object) -> None:
+        # A mixin can be part of other classes, which are not connections.
+        tell = getattr(instance, "_settingChanged", None)
+        if tell is not None:
+            tell(self.name, value)
+
+
+def adopt(cls: type) -> None:
+    """
+    Let assignments on the instances of ``cls`` be noticed.
+
+    Turns the plain values that the class and its bases have for settings into
+    :class:`Setting`; a user's own property is left alone.
+    """
+    for base in cls.__mro__:
+        for name in OPTIONS.keys() & vars(base).keys():
+            value = vars(base)[name]
+            if not hasattr(value, "__get__"):
+                setattr(base, name, Setting(name, value))

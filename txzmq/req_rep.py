@@ -1,0 +1,257 @@
+"""
+Requests and replies, many at a time.
+
+The client is a DEALER socket and the server a ROUTER, so neither has to wait:
+a request carries an id in front of the empty delimiter frame, and the reply
+brings it back (ZeroMQ RFC 28/REQREP).  A plain ``zmq.REQ`` client, and proxies
+in between, speak the same.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any, Optional, Union
+
+import zmq
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
+
+from ._frames import Frame, splitEnvelope, toFrames
+from ._requests import MessageId, PendingReplies, PendingRequests, freshIds
+from .connection import ZmqConnection
+from .endpoint import ZmqEndpoint
+from .errors import (
+    ZmqClosedError,
+    ZmqFrameError,
+    ZmqOptionError,
+    ZmqReplyError,
+    ZmqRequestTimeoutError,
+)
+from .interfaces import IZmqFactory
+
+__all__ = [
+    "MessageId",
+    "ZmqREPConnection",
+    "ZmqREQConnection",
+    "ZmqReplyError",
+    "ZmqRequestTimeoutError",
+    "ZmqXREPConnection",
+    "ZmqXREQConnection",
+]
+
+log = Logger()
+
+
+class ZmqREQConnection(ZmqConnection):
+    """
+    Sends requests and gets a Deferred for each (``ZMQ_DEALER``).
+    """
+
+    socketType = zmq.DEALER
+
+    #: Seconds until a request fails for which :meth:`sendMsg` is not told
+    #: another time; ``None`` is never.
+    defaultRequestTimeout: Optional[float] = None
+
+    #: How many requests may wait for a reply at a time.
+    maxPendingRequests: int = 100_000
+
+    #: How many ids are kept ready.
+    UUID_POOL_GEN_SIZE: int = 5
+
+    def __init__(
+        self,
+        factory: IZmqFactory,
+        endpoint: Optional[ZmqEndpoint] = None,
+        identity: Union[bytes, str, None] = None,
+    ) -> None:
+        self._requests = PendingRequests()
+        self._freshIds = freshIds()
+        self._uuids: list[bytes] = []
+        super().__init__(factory, endpoint, identity)
+
+    def sendMsg(
+        self, *messageParts: Frame, timeout: Optional[float] = None
+    ) -> Deferred[list[bytes]]:
+        """
+        Send a request.
+
+        :param messageParts: its frames.
+        :param timeout: seconds to wait for the reply; without it,
+            :attr:`defaultRequestTimeout`.
+        :return: fires with the list of the frames of the reply.  It fails with
+            ``ZmqRequestTimeoutError`` if there is none in time, with
+            ``ZmqClosedError`` if the connection is closed before, and with
+            what :meth:`send` raises if the request cannot be sent.  Cancel it
+            to wait no longer; the server may get the request all the same.
+        """
+        try:
+            frames = toFrames(messageParts) if messageParts else []
+            self._open()
+            request = self._requests.open(self._getNextId(), self.maxPendingRequests)
+        except Exception:
+            return fail()
+        messageId = request.messageId
+        try:
+            seconds = self.defaultRequestTimeout if timeout is None else timeout
+            if seconds is not None:
+                if seconds < 0:
+                    raise ZmqOptionError(
+                        "timeout", f"a timeout is 0 seconds or more, not {seconds}"
+                    )
+                request.timer = self.factory.reactor.callLater(
+                    seconds, self._timeoutRequest, messageId
+                )
+            self.send([messageId, b"", *frames])
+        except Exception:
+            self._requests.take(messageId)
+            return fail()
+        return request.deferred
+
+    def messageReceived(self, message: list[bytes]) -> None:
+        """
+        Pass a reply to whoever waits for it.  A reply to nothing that is
+        pending, such as one that comes too late, is logged and dropped.
+        """
+        request = None
+        if len(message) > 1 and not message[1]:
+            request = self._requests.take(message[0])
+        if request is None:
+            log.info(
+                "{connection} dropped a reply to no pending request: {start!r:.60}",
+                connection=self,
+                start=message[0],
+            )
+        else:
+            self._releaseId(request.messageId)
+            request.deferred.callback(message[2:])
+
+    def _getNextId(self) -> bytes:
+        """
+        The id of the next request.  Can be overridden, by something that gives
+        each pending request another one.
+        """
+        if not self._uuids:
+            self._uuids.extend(next(self._freshIds) for _ in range(self.UUID_POOL_GEN_SIZE))
+        return self._uuids.pop()
+
+    def _releaseId(self, msgId: bytes) -> None:
+        """
+        A request has been answered.  Its id is never used again; a fresh one
+        takes its place in the pool.
+        """
+        if len(self._uuids) < self.UUID_POOL_GEN_SIZE:
+            self._uuids.append(next(self._freshIds))
+
+    def _timeoutRequest(self, msgId: bytes) -> None:
+        self._requests.fail(msgId, ZmqRequestTimeoutError(msgId, f"{self!r} got no reply in time"))
+
+    def _close(self) -> None:
+        text = f"{self!r} was closed before the reply came"
+        super()._close()
+        self._requests.failAll(lambda: ZmqClosedError(text=text))
+
+
+class ZmqREPConnection(ZmqConnection):
+    """
+    Receives requests and replies to them, in any order (``ZMQ_ROUTER``).
+
+    Override :meth:`gotMessage`, and :meth:`reply` there or at any time later.
+    """
+
+    socketType = zmq.ROUTER
+
+    #: How many requests to remember that are not answered yet, for programs
+    #: that do not keep the ``messageId`` object itself; beyond, the oldest is
+    #: forgotten.
+    maxPendingReplies: int = 10_000
+
+    def __init__(
+        self,
+        factory: IZmqFactory,
+        endpoint: Optional[ZmqEndpoint] = None,
+        identity: Union[bytes, str, None] = None,
+    ) -> None:
+        self._replies = PendingReplies(self.maxPendingReplies)
+        super().__init__(factory, endpoint, identity)
+
+    def reply(self, messageId: bytes, *messageParts: Frame) -> None:
+        """
+        Reply to a request, once.
+
+        A client that has gone away meanwhile does not get it; libzmq drops it.
+
+        :param messageId: what :meth:`gotMessage` got.
+        :param messageParts: the frames of the reply.
+        :raise ZmqReplyError: there is no such request, or it has been answered.
+        :raise ZmqFrameError: it cannot be a message.
+        :raise ZmqAgainError: the client's queue is full; the request is still
+            to be answered.
+        :raise ZmqClosedError: the connection is closed.
+        """
+        self._open()
+        request = self._replies.find(messageId)
+        self.send([*request.envelope, b"", *messageParts])
+        self._replies.settle(request)
+
+    def messageReceived(self, message: list[bytes]) -> object:
+        """
+        Pass a request to :meth:`gotMessage`.  What is none is logged and
+        dropped.
+        """
+        try:
+            envelope, body = splitEnvelope(message)
+        except ZmqFrameError as error:
+            log.warn("{connection} dropped {error}", connection=self, error=error)
+            return None
+        return self.gotMessage(self._replies.add(envelope), *body)
+
+    def gotMessage(self, messageId: MessageId, *messageParts: Any, **kwargs: Any) -> object:
+        """
+        A request has come; to be overridden, or assigned, by users.
+
+        :param messageId: what to reply to: ``bytes``, equal to what the client
+            has chosen, that also know the way back.
+        :param messageParts: the frames of the request.
+        :param kwargs: nothing; lets overrides name the frames they expect.
+        """
+        raise NotImplementedError(f"{type(self).__name__}: override gotMessage")
+
+    def _close(self) -> None:
+        super()._close()
+        self._replies.clear()
+
+
+class ZmqXREQConnection(ZmqREQConnection):
+    """
+    The old name of :class:`ZmqREQConnection`.
+    """
+
+    def __init__(self, factory: IZmqFactory, *endpoints: ZmqEndpoint) -> None:
+        _warn("ZmqXREQConnection", "ZmqREQConnection")
+        super().__init__(factory)
+        _addAll(self, endpoints)
+
+
+class ZmqXREPConnection(ZmqREPConnection):
+    """
+    The old name of :class:`ZmqREPConnection`.
+    """
+
+    def __init__(self, factory: IZmqFactory, *endpoints: ZmqEndpoint) -> None:
+        _warn("ZmqXREPConnection", "ZmqREPConnection")
+        super().__init__(factory)
+        _addAll(self, endpoints)
+
+
+def _warn(old: str, new: str) -> None:
+    warnings.warn(f"{old} is deprecated: use {new}", DeprecationWarning, stacklevel=3)
+
+
+def _addAll(connection: ZmqConnection, endpoints: Iterable[ZmqEndpoint]) -> None:
+    try:
+        connection.addEndpoints(endpoints)
+    except BaseException:
+        connection.shutdown()
+        raise
