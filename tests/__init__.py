@@ -1,0 +1,3 @@
+"""
+The tests of txZMQ: Twisted's TestCase, run by pytest.
+"""

@@ -1,0 +1,175 @@
+"""
+What tests share: a factory that is closed afterwards, connections that record
+what they get, raw pyzmq peers, and ways to wait for an event.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from typing import Any, Callable, Optional
+
+import zmq
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from txzmq import ZmqAgainError, ZmqEndpoint, ZmqEndpointType, ZmqFactory
+
+#: Seconds after which a test that waits for something has failed.  Generous:
+#: it is there to end a test that hangs, not to measure one that is slow.
+PATIENCE = 120
+
+
+class Recorder:
+    """
+    A list of events to wait for.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self._waiting: list[tuple[int, Deferred[list[Any]]]] = []
+
+    def __call__(self, *event: Any) -> None:
+        """
+        Record an event: one argument as it is, several as a tuple.
+        """
+        self.events.append(event[0] if len(event) == 1 else event)
+        ready = [d for n, d in self._waiting if n <= len(self.events)]
+        self._waiting = [(n, d) for n, d in self._waiting if n > len(self.events)]
+        for d in ready:
+            d.callback(self.events)
+
+    def wait(self, count: int = 1) -> Deferred[list[Any]]:
+        """
+        :return: fires with the events when there are ``count`` of them.
+        """
+        d: Deferred[list[Any]] = Deferred()
+        if len(self.events) >= count:
+            d.callback(self.events)
+        else:
+            self._waiting.append((count, d))
+        return d
+
+
+def turns(count: int = 1) -> Deferred[None]:
+    """
+    :return: fires after ``count`` turns of the reactor.
+    """
+    d: Deferred[None] = Deferred()
+
+    def step(left: int) -> None:
+        if left:
+            reactor.callLater(0, step, left - 1)
+        else:
+            d.callback(None)
+
+    step(count)
+    return d
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """
+    Let the reactor go round until ``condition()`` is true.
+    """
+    while not condition():
+        await turns()
+
+
+async def accepted(send: Callable[..., None], *message: Any) -> None:
+    """
+    Send as soon as a peer is there to take it.
+    """
+    while True:
+        try:
+            return send(*message)
+        except ZmqAgainError:
+            await turns()
+
+
+class ZmqTestCase(TestCase):
+    """
+    A test with a factory.
+    """
+
+    timeout = PATIENCE
+
+    def setUp(self) -> None:
+        self.factory = ZmqFactory()
+        self.addCleanup(self.factory.shutdown)
+
+    def bound(self, cls: Any, address: str = "tcp://127.0.0.1:*", **kwargs: Any) -> Any:
+        """
+        :return: a connection of class ``cls``, bound to a free address.
+        """
+        return cls(self.factory, ZmqEndpoint(ZmqEndpointType.bind, address), **kwargs)
+
+    def connected(self, cls: Any, peer: Any, **kwargs: Any) -> Any:
+        """
+        :param peer: a connection that is bound, or an address.
+        :return: a connection of class ``cls``, connected to it.
+        """
+        address = peer if isinstance(peer, str) else peer.boundAddresses[0]
+        return cls(self.factory, ZmqEndpoint(ZmqEndpointType.connect, address), **kwargs)
+
+    def ipcAddress(self) -> str:
+        """
+        :return: an unused ipc address with a short path.
+        """
+        directory = tempfile.mkdtemp(prefix="txzmq-")
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        return f"ipc://{directory}/socket"
+
+    def raw(
+        self, socketType: int, connect: Optional[str] = None, context: Optional[Any] = None
+    ) -> zmq.Socket[bytes]:
+        """
+        A plain pyzmq socket, to be used by the test as the other side.
+
+        Blocking calls belong into :func:`inThread`; they give up after
+        :data:`PATIENCE`.
+
+        :param connect: an address to connect to.
+        :param context: instead of one of its own, the factory's (for inproc).
+        """
+        owned = context is None
+        context = zmq.Context() if owned else context
+        socket = context.socket(socketType)
+        socket.linger = 0
+        socket.rcvtimeo = socket.sndtimeo = PATIENCE * 1000
+
+        def close() -> None:
+            socket.close()
+            if owned:
+                context.term()
+
+        self.addCleanup(close)
+        if connect is not None:
+            socket.connect(connect)
+        return socket
+
+
+def inThread(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    """
+    Call something that blocks.
+    """
+    return deferToThread(function, *args)
+
+
+@contextlib.contextmanager
+def assigned(owner: Any, name: str, value: object) -> Any:
+    """
+    Give a class another attribute for a while.
+    """
+    missing = object()
+    before = vars(owner).get(name, missing)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        if before is missing:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
