@@ -194,7 +194,7 @@ class Descriptor:
         self._closed = False
         self._inRead = False
         self._item = (socket, _POLLIN)
-        self._writeOnly = socket.socket_type in _WRITE_ONLY
+        self._writeOnly = socket.getsockopt(zmq.TYPE) in _WRITE_ONLY
         # The methods of pyzmq's C class: those of zmq.Socket wrap them, at a
         # cost of a third.
         self._recv: Callable[..., Any] = _BaseSocket.recv.__get__(socket)

@@ -76,7 +76,7 @@ def toFrames(message: Message) -> list[bytes]:
             return [toBytes(part, f"frame {i}") for i, part in enumerate(parts)]
     if not parts:
         raise ZmqFrameError("a message has at least one frame, this one has none")
-    return parts  # type: ignore[return-value]
+    return parts
 
 
 def joinTopic(message: Frame, tag: Frame, separator: bytes) -> bytes:
