@@ -388,7 +388,7 @@ class Descriptor:
             self._send(message, _NOBLOCK)
         except zmq.ZMQError as error:
             self._sendAnyway([message], error)
-        if self.pendingLook is None and not self._writeOnly and not self._inRead:
+        if not self._writeOnly and self.pendingLook is None and not self._inRead:
             self._comeBack()
 
     def sendMultipart(self, frames: Sequence[bytes]) -> None:
@@ -404,7 +404,7 @@ class Descriptor:
                 self._sendAnyway(frames, None)
         except zmq.ZMQError as error:
             self._sendAnyway(frames, error)
-        if self.pendingLook is None and not self._writeOnly and not self._inRead:
+        if not self._writeOnly and self.pendingLook is None and not self._inRead:
             self._comeBack()
 
     def _attempt(self, frames: Sequence[bytes]) -> bool:
@@ -418,9 +418,9 @@ class Descriptor:
         last = len(frames) - 1
         index = 0
         try:
-            while index < last:
+            for index in range(last):
                 send(frames[index], _MORE)
-                index += 1
+            index = last
             send(frames[last], _NOBLOCK)
         except zmq.Again:
             if index == 0:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Optional, Protocol
+from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
 from twisted.internet.defer import Deferred
 
@@ -46,25 +46,23 @@ class _Timer(Protocol):
     def cancel(self) -> None: ...
 
 
-class Request:
-    """
-    One request that waits for its reply.
+if TYPE_CHECKING:
+    _Reply = Deferred[list[bytes]]
+else:
+    _Reply = Deferred
 
-    :ivar deferred: fires with the list of frames of the reply.
+
+class Request(_Reply):
+    """
+    One request that waits for its reply: the Deferred that the user gets.
+
+    :ivar messageId: its id.
     :ivar timer: set by whoever limits the time; cancelled when the wait ends
         in another way.
     """
 
-    __slots__ = ("_forget", "deferred", "messageId", "timer")
-
-    def __init__(self, messageId: bytes, forget: Callable[[bytes], Optional[Request]]) -> None:
-        self.messageId = messageId
-        self.timer: Optional[_Timer] = None
-        self._forget = forget
-        self.deferred: Deferred[list[bytes]] = Deferred(self._cancelled)
-
-    def _cancelled(self, deferred: Deferred[list[bytes]]) -> None:
-        self._forget(self.messageId)
+    messageId: bytes
+    timer: Optional[_Timer] = None
 
 
 class PendingRequests(dict[bytes, Request]):
@@ -89,7 +87,8 @@ class PendingRequests(dict[bytes, Request]):
                 text=f"{len(self)} requests wait for a reply: give them a timeout,"
                 " slow down, or raise maxPendingRequests"
             )
-        request = self[messageId] = Request(messageId, self.take)
+        request = self[messageId] = Request(self._cancelled)
+        request.messageId = messageId
         return request
 
     def take(self, messageId: bytes) -> Optional[Request]:
@@ -111,7 +110,7 @@ class PendingRequests(dict[bytes, Request]):
         request = self.pop(messageId, None)
         if request is not None:
             request.timer = None
-            request.deferred.errback(error)
+            request.errback(error)
 
     def failAll(self, makeError: Callable[[], ZmqError]) -> None:
         """
@@ -124,10 +123,13 @@ class PendingRequests(dict[bytes, Request]):
             # One that was answered or cancelled by the callback of another.
             if request is None:
                 continue
-            heard = bool(request.deferred.callbacks)
-            request.deferred.errback(makeError())
+            heard = bool(request.callbacks)
+            request.errback(makeError())
             if not heard:
-                request.deferred.addErrback(lambda failure: None)
+                request.addErrback(lambda failure: None)
+
+    def _cancelled(self, request: Any) -> None:
+        self.take(request.messageId)
 
 
 class MessageId(bytes):
@@ -158,8 +160,9 @@ class PendingReplies:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
-        # Requests with equal ids are told apart by the identity of their object.
-        self._waiting: dict[bytes, dict[int, MessageId]] = {}
+        # The request with this id; or all of them, by the identity of their
+        # ids, where several clients have chosen the same.
+        self._waiting: dict[bytes, Union[MessageId, dict[int, MessageId]]] = {}
 
     def __len__(self) -> int:
         return self._size
@@ -172,8 +175,12 @@ class PendingReplies:
         messageId = MessageId(envelope[-1])
         messageId.envelope = envelope
         messageId.owner = self
-        # Keyed by the plain id: a MessageId as key would outlive its request.
-        self._waiting.setdefault(envelope[-1], {})[id(messageId)] = messageId
+        key = envelope[-1]
+        other = self._waiting.setdefault(key, messageId)
+        if other is not messageId:
+            if isinstance(other, MessageId):
+                other = self._waiting[key] = {id(other): other}
+            other[id(messageId)] = messageId
         self._size += 1
         if self._size > self._limit:
             self._forgetOldest()
@@ -187,7 +194,10 @@ class PendingReplies:
             if messageId.owner is self:
                 return messageId
             raise ZmqReplyError(messageId, self._explain(messageId))
-        waiting = list(self._waiting.get(messageId, {}).values())
+        found = self._waiting.get(messageId, {})
+        if isinstance(found, MessageId):
+            return found
+        waiting = list(found.values())
         if waiting and all(other.envelope == waiting[0].envelope for other in waiting):
             return waiting[0]
         if waiting:
@@ -205,12 +215,15 @@ class PendingReplies:
         """
         messageId.owner = None
         key = messageId.envelope[-1]
-        waiting = self._waiting.get(key, {})
-        if waiting.pop(id(messageId), None) is None:
+        waiting = self._waiting.get(key)
+        if waiting is messageId:
+            del self._waiting[key]
+        elif isinstance(waiting, dict) and waiting.pop(id(messageId), None) is not None:
+            if not waiting:
+                del self._waiting[key]
+        else:
             return  # forgotten, to make room
         self._size -= 1
-        if not waiting:
-            del self._waiting[key]
 
     def clear(self) -> None:
         """
@@ -226,7 +239,8 @@ class PendingReplies:
         for key in list(self._waiting):
             if self._size <= target:
                 break
-            self._size -= len(self._waiting.pop(key))
+            gone = self._waiting.pop(key)
+            self._size -= len(gone) if isinstance(gone, dict) else 1
 
     @staticmethod
     def _explain(messageId: MessageId) -> str:

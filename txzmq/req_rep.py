@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Optional, Union
 
 import zmq
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
-from ._frames import Frame, splitEnvelope, toFrames
+from ._frames import Frame, splitEnvelope
 from ._requests import MessageId, PendingReplies, PendingRequests, freshIds
 from .connection import ZmqConnection
 from .endpoint import ZmqEndpoint
@@ -87,7 +88,6 @@ class ZmqREQConnection(ZmqConnection):
             to wait no longer; the server may get the request all the same.
         """
         try:
-            frames = toFrames(messageParts) if messageParts else []
             self._open()
             request = self._requests.open(self._getNextId(), self.maxPendingRequests)
         except Exception:
@@ -103,11 +103,11 @@ class ZmqREQConnection(ZmqConnection):
                 request.timer = self.factory.reactor.callLater(
                     seconds, self._timeoutRequest, messageId
                 )
-            self.send([messageId, b"", *frames])
+            self.send([messageId, b"", *messageParts])
         except Exception:
             self._requests.take(messageId)
             return fail()
-        return request.deferred
+        return request
 
     def messageReceived(self, message: list[bytes]) -> None:
         """
@@ -125,7 +125,7 @@ class ZmqREQConnection(ZmqConnection):
             )
         else:
             self._releaseId(request.messageId)
-            request.deferred.callback(message[2:])
+            request.callback(message[2:])
 
     def _getNextId(self) -> bytes:
         """
@@ -133,7 +133,7 @@ class ZmqREQConnection(ZmqConnection):
         each pending request another one.
         """
         if not self._uuids:
-            self._uuids.extend(next(self._freshIds) for _ in range(self.UUID_POOL_GEN_SIZE))
+            self._uuids.extend(islice(self._freshIds, self.UUID_POOL_GEN_SIZE))
         return self._uuids.pop()
 
     def _releaseId(self, msgId: bytes) -> None:
