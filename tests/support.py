@@ -6,6 +6,8 @@ what they get, raw pyzmq peers, and ways to wait for an event.
 from __future__ import annotations
 
 import contextlib
+import itertools
+import select
 import shutil
 import tempfile
 from typing import Any, Callable, Optional
@@ -14,6 +16,7 @@ import zmq
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from txzmq import ZmqAgainError, ZmqEndpoint, ZmqEndpointType, ZmqFactory
@@ -21,6 +24,8 @@ from txzmq import ZmqAgainError, ZmqEndpoint, ZmqEndpointType, ZmqFactory
 #: Seconds after which a test that waits for something has failed.  Generous:
 #: it is there to end a test that hangs, not to measure one that is slow.
 PATIENCE = 120
+
+_names = (f"inproc://test-{number}" for number in itertools.count())
 
 
 class Recorder:
@@ -149,6 +154,40 @@ class ZmqTestCase(TestCase):
         if connect is not None:
             socket.connect(connect)
         return socket
+
+    def withRaw(self, cls: Any, socketType: int, **kwargs: Any) -> tuple[Any, zmq.Socket[bytes]]:
+        """
+        Two ends over inproc, where nothing happens behind the scenes: what one
+        has sent, the other has.
+
+        :return: a connection of class ``cls``, and a plain socket connected to
+            it.  Not for tests that shut the factory down: the socket is in its
+            context.
+        """
+        connection = self.bound(cls, next(_names), **kwargs)
+        raw = self.raw(socketType, connection.boundAddresses[0], self.factory.context)
+        return connection, raw
+
+    def logged(self) -> list[str]:
+        """
+        :return: a list that gets the text of everything that is logged from
+            now on.
+        """
+        texts: list[str] = []
+
+        def observe(event: Any) -> None:
+            texts.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        return texts
+
+
+def signalled(connection: Any) -> bool:
+    """
+    :return: whether libzmq tells the reactor to look at a connection.
+    """
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 def inThread(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
