@@ -263,8 +263,15 @@ class Descriptor:
     def setOption(self, option: int, value: Union[int, bytes]) -> None:
         """
         Set an option of libzmq.
+
+        :raise ZmqSocketError: libzmq refused it.
         """
-        self.socket.setsockopt(option, value)
+        try:
+            self.socket.setsockopt(option, value)
+        except zmq.ZMQError as error:
+            name = getattr(option, "name", option)
+            text = f"libzmq refuses {name} = {value!r}: {error.strerror}"
+            raise ZmqSocketError(error.errno or 0, text) from error
 
     # Looking
 
@@ -290,7 +297,12 @@ class Descriptor:
 
     def _look(self) -> None:
         self.pendingLook = None
-        if zmq_poll([self._item], 0):
+        try:
+            ready = zmq_poll([self._item], 0)
+        except zmq.ZMQError as error:
+            self._lost(error)
+            return
+        if ready:
             # The reactor sets the logging context for its readers only.
             callWithLogger(self._reader, self._reader.doRead)  # type: ignore[no-untyped-call]
 

@@ -120,7 +120,7 @@ class ZmqConnection:
         socket = factory.openSocket(encode("socketType", self.socketType))
         self._descriptor = Descriptor(socket, factory.reactor, self, self, self.readBudget)
         try:
-            applyAll(socket, self)
+            applyAll(self._descriptor.setOption, self)
             if endpoint is not None:
                 self.addEndpoints([endpoint])
         except BaseException:
@@ -190,7 +190,7 @@ class ZmqConnection:
         until = OPTIONS[name].until
         if until is Until.made or (until is Until.opened and self.endpoints):
             raise ZmqOptionError(name, f"{name} cannot be changed now: set it before {until.value}")
-        apply(self._descriptor.socket, name, value)
+        apply(self._descriptor.setOption, name, value)
 
     # Endpoints
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import zmq
 
 from ._frames import toBytes
-from .errors import ZmqOptionError, ZmqSocketError
+from .errors import ZmqOptionError
 
 
 class Until(enum.Enum):
@@ -118,32 +118,27 @@ def encode(name: str, value: object) -> Any:
         raise ZmqOptionError(name, f"{name} {error}") from error
 
 
-def apply(socket: zmq.Socket[bytes], name: str, value: object) -> None:
+def apply(setOption: Callable[[int, Any], None], name: str, value: object) -> None:
     """
     Hand one setting to libzmq.
 
+    :param setOption: sets an option of a socket.
     :param value: as the user wrote it.
     :raise ZmqOptionError: the value cannot be.
-    :raise ZmqSocketError: libzmq refused it.
     """
     encoded = encode(name, value)
     for option in OPTIONS[name].names:
-        try:
-            socket.setsockopt(getattr(zmq, option), encoded)
-        except zmq.ZMQError as error:
-            raise ZmqSocketError(
-                error.errno or 0, f"libzmq refuses {name} = {value!r}: {error.strerror}"
-            ) from error
+        setOption(getattr(zmq, option), encoded)
 
 
-def applyAll(socket: zmq.Socket[bytes], owner: object) -> None:
+def applyAll(setOption: Callable[[int, Any], None], owner: object) -> None:
     """
     Hand over every setting in which ``owner`` differs from libzmq's defaults.
     """
     for name, option in OPTIONS.items():
         value = getattr(owner, name)
         if encode(name, value) != option.default:
-            apply(socket, name, value)
+            apply(setOption, name, value)
 
 
 class Setting:
