@@ -13,6 +13,7 @@ import tempfile
 from typing import Any, Callable, Optional
 
 import zmq
+from hypothesis import HealthCheck, settings
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
@@ -24,6 +25,15 @@ from txzmq import ZmqAgainError, ZmqEndpoint, ZmqEndpointType, ZmqFactory
 #: Seconds after which a test that waits for something has failed.  Generous:
 #: it is there to end a test that hangs, not to measure one that is slow.
 PATIENCE = 120
+
+#: For tests with hypothesis: the same examples each time, and no opinion on how
+#: long they take.
+STEADY = settings(
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 _names = (f"inproc://test-{number}" for number in itertools.count())
 
