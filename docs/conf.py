@@ -1,0 +1,98 @@
+"""
+How Sphinx builds the documentation: ``sphinx-build -W -n -b html docs docs/_build/html``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any, Optional
+
+from docutils import nodes
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import txzmq
+
+project = "txZMQ"
+author = "the authors of txZMQ"
+copyright = author
+version = release = txzmq.__version__
+
+extensions = ["sphinx.ext.autodoc"]
+exclude_patterns = ["_build", "snippets"]
+html_theme = "furo"
+html_title = f"txZMQ {release}"
+nitpicky = True
+#: Modules have no page of their own elsewhere that would help.
+nitpick_ignore = [("py:mod", "zmq"), ("py:mod", "errno")]
+
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autoclass_content = "class"
+
+#: Where the names of others are explained.
+ELSEWHERE = {
+    "twisted": "https://docs.twisted.org/en/stable/api/{module}.{name}.html",
+    "zmq": "https://pyzmq.readthedocs.io/en/latest/api/zmq.html#zmq.{name}",
+}
+PYTHON = "https://docs.python.org/3/library/{module}.html#{module}.{name}"
+
+
+def ours(target: str, cls: Optional[str]) -> Optional[str]:
+    """
+    :param cls: the class in whose description the reference stands.
+    :return: under which name these pages describe ``target``, if they do: it
+        can be a name in the module that defines it, or an inherited one.
+    """
+    package, _, name = target.rpartition(".")
+    if package.split(".")[0] == "txzmq" and name in txzmq.__all__:
+        return f"txzmq.{name}"
+    for base in getattr(getattr(txzmq, cls or "", None), "__mro__", ()):
+        if target in vars(base):
+            return f"txzmq.{base.__name__}.{target}"
+    return None
+
+
+def theirs(target: str) -> Optional[str]:
+    """
+    :return: the page that explains a name of Twisted, pyzmq or Python.
+    """
+    module, _, name = target.rpartition(".")
+    try:
+        getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    return ELSEWHERE.get(module.split(".")[0], PYTHON).format(module=module, name=name)
+
+
+def resolve(app: Any, env: Any, node: Any, content: nodes.Node) -> Optional[nodes.Node]:
+    """
+    Find what Sphinx does not: references out of these pages, and some of ours.
+
+    A name must exist to be linked to, so a misspelt one is still an error.  The
+    lists that other projects publish for this purpose would have to be fetched
+    from the network at each build.
+    """
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"]
+    name = ours(target, node.get("py:class"))
+    if name is not None:
+        return env.get_domain("py").resolve_xref(
+            env, node["refdoc"], app.builder, "obj", name, node, content
+        )
+    page = theirs(target)
+    if page is None or target.startswith("txzmq."):
+        return None
+    return nodes.reference("", "", content, internal=False, refuri=page)
+
+
+def setup(app: Any) -> None:
+    """
+    Called by Sphinx.
+    """
+    app.connect("missing-reference", resolve)
