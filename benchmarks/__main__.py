@@ -1,55 +1,164 @@
 """
-The command line.
+Measure txZMQ beside other ways to use ZeroMQ from Python.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from statistics import median
+import time
+from pathlib import Path
 
-from .environments import prepare
-from .run import inTurn
-from .workloads import SUBJECTS, WORKLOADS
+from . import environments
+from .results import METRICS, Results, about
+from .run import MeasurementError, measure
+from .targets import describe, judge
+from .workloads import SUBJECTS, WORKLOADS, Workload
+
+#: Seconds per measurement, without what it takes to start two programs.
+_SECONDS = 0.7
+_QUICK_SECONDS = 0.25
+
+#: How often a measurement that failed is tried again, before giving up.
+_RETRIES = 2
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="shorter, three rounds, the main workloads"
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="TEXT", help="workloads whose names have a text in them"
+    )
+    parser.add_argument(
+        "--subjects", nargs="+", choices=SUBJECTS, metavar="NAME", help=f"of {', '.join(SUBJECTS)}"
+    )
+    parser.add_argument("--rounds", type=int, help="instead of 5, or 3")
+    parser.add_argument("--json", type=Path, help="the file to write the results to")
+    parser.add_argument("--list", action="store_true", help="name the workloads, and stop")
+    return parser.parse_args()
+
+
+def _chosen(arguments: argparse.Namespace) -> list[tuple[Workload, list[str]]]:
+    """
+    :return: workloads, and the subjects of each.
+    """
+    workloads = list(WORKLOADS.values())
+    if arguments.only:
+        wanted = [text.lower() for text in arguments.only]
+        workloads = [w for w in workloads if any(text in w.name.lower() for text in wanted)]
+    elif arguments.quick:
+        workloads = [w for w in workloads if w.quick]
+    subjects = arguments.subjects
+    return [(w, [s for s in w.subjects if not subjects or s in subjects]) for w in workloads]
+
+
+class Progress:
+    """
+    Says what is going on and how long it will take, if that is a terminal.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+        self._start = time.monotonic()
+        self._isTerminal = sys.stderr.isatty()
+
+    def step(self, text: str) -> None:
+        """
+        The next measurement begins.
+        """
+        left = ""
+        if self._done:
+            perStep = (time.monotonic() - self._start) / self._done
+            left = f", {perStep * (self._total - self._done) / 60:.1f} min left"
+        self._done += 1
+        self._show(f"[{self._done}/{self._total}{left}] {text}")
+
+    def clear(self) -> None:
+        """
+        Make room for something else.
+        """
+        self._show("")
+
+    def _show(self, text: str) -> None:
+        if self._isTerminal:
+            print(f"\r\x1b[K{text[:100]}", end="", file=sys.stderr, flush=True)
 
 
 def main() -> None:
     """
-    Measure, and say what came out.
+    The command line.
     """
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="+", default=[""])
-    parser.add_argument("--subjects", nargs="+", default=list(SUBJECTS))
-    parser.add_argument("--rounds", type=int)
-    arguments = parser.parse_args()
+    arguments = _arguments()
+    chosen = _chosen(arguments)
+    if arguments.list:
+        print(*(w.name for w, _ in chosen), sep="\n")
+        return
     rounds = arguments.rounds or (3 if arguments.quick else 5)
-    seconds = 0.3 if arguments.quick else 1.0
-    chosen = [
-        w
-        for w in WORKLOADS.values()
-        if any(text.lower() in w.name.lower() for text in arguments.only)
-    ]
-    prepare({"pyzmq", *(SUBJECTS[s].environment for w in chosen for s in w.subjects)})
-    for workload in chosen:
-        names = tuple(n for n in workload.subjects if n in arguments.subjects)
-        results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-        for name, result in inTurn(workload, names, rounds, seconds):
-            results[name].append(result)
-        print(workload.name)
-        for name in names:
-            of = results[name]
-            line = f"  {SUBJECTS[name].title:34}"
-            for key in ("rate", "cpu", "p50", "p99"):
-                if key not in of[0]:
-                    continue
-                value = median(r[key] for r in of)
-                # How many times better we are, round by round.
-                ratios = [o[key] / t[key] for o, t in zip(results["txzmq"], of)]
-                ratio = median(ratios if key == "rate" else [1 / x for x in ratios])
-                line += f" {key} {value:12,.2f} ({ratio:5.2f}x)"
-            print(line)
-        sys.stdout.flush()
+    seconds = _QUICK_SECONDS if arguments.quick else _SECONDS
+    names = sorted(
+        {"pyzmq", *(SUBJECTS[s].environment for _, subjects in chosen for s in subjects)}
+    )
+    environments.prepare(names)
+    results = Results(
+        about({n: environments.versions(n) for n in names}, rounds=rounds, seconds=seconds), {}
+    )
+    progress = Progress(rounds * sum(len(subjects) for _, subjects in chosen))
+    group = ""
+    for workload, subjects in chosen:
+        for number in range(rounds):
+            for subject in subjects:
+                progress.step(f"{workload.name}, round {number + 1}: {SUBJECTS[subject].title}")
+                values = _measure(workload, subject, seconds)
+                results.add(workload.name, subject, values)
+        progress.clear()
+        if workload.group != group:
+            group = workload.group
+            print(f"\n{group}")
+        _show(workload.name, subjects, results)
+    if arguments.json:
+        results.save(arguments.json)
+    _showVerdicts(results)
+
+
+def _measure(workload: Workload, subject: str, seconds: float) -> dict[str, float]:
+    for _ in range(_RETRIES):
+        try:
+            return measure(workload, SUBJECTS[subject], seconds)
+        except MeasurementError as error:
+            print(f"\n{workload.name}, {subject}: {error}; once more", file=sys.stderr)
+    return measure(workload, SUBJECTS[subject], seconds)
+
+
+def _show(workload: str, subjects: list[str], results: Results) -> None:
+    """
+    Print the medians of a workload and, in brackets, how many times better we
+    are.
+    """
+    print(f"  {workload}")
+    for subject in subjects:
+        line = f"    {SUBJECTS[subject].title:21}"
+        for name in results.metrics(workload, subject):
+            metric = METRICS[name]
+            value = metric.format.format(results.median(workload, subject, name))
+            line += f"  {metric.title} {value:>{9 if name == 'rate' else 6}}"
+            if subjects[0] == "txzmq" != subject and name in ("rate", "cpu", "p50", "p99"):
+                line += f" ({results.advantage(workload, 'txzmq', subject, name):.2f})"
+        print(line)
+    sys.stdout.flush()
+
+
+def _showVerdicts(results: Results) -> None:
+    verdicts = judge(results)
+    if not verdicts:
+        return
+    print("\nTargets (rate or CPU per message; medians of the ratios round by round)")
+    for verdict in verdicts:
+        workload, wanted, found, word = describe(verdict)
+        print(f"  {workload:26} {wanted:28} {found:24} {word}")
+    print(f"{sum(v.reached for v in verdicts)} of {len(verdicts)} reached")
 
 
 main()

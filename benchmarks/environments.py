@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import venv
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,12 +41,12 @@ def python(name: str) -> str:
     return str(ENVIRONMENTS / name / "bin" / "python")
 
 
-def prepare(names: set[str]) -> None:
+def prepare(names: Iterable[str]) -> None:
     """
     Make the environments that are not there yet.
     """
     with ThreadPoolExecutor() as pool:
-        list(pool.map(_make, sorted(names)))
+        list(pool.map(_make, names))
 
 
 def _make(name: str) -> None:

@@ -2,9 +2,9 @@
 The other side of whatever is measured: plain pyzmq, as fast as Python can.
 
 Parameters come as JSON in ``argv[1]``.  The first line printed has the
-addresses that it is bound to; then there is ``{"ready": true}`` once the
-measured side has been heard, where that matters, and what was measured here.
-Then it goes on until it is killed.
+addresses that it is bound to; then there may be ``{"ready": true}``, once the
+measured side has been heard, and what is measured here.  It goes on until it
+is killed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import json
 import sys
 from itertools import repeat
 from pathlib import Path
+from threading import Event
 from time import perf_counter
+from types import SimpleNamespace
 from typing import Any
 
 import zmq
@@ -22,7 +24,6 @@ from zmq.backend import Socket as BaseSocket
 sys.path.insert(0, str(Path(__file__).parent / "subjects"))
 
 from _meter import PROBE, Meter, say
-from types import SimpleNamespace
 
 SNDMORE = int(zmq.SNDMORE)
 
@@ -38,22 +39,40 @@ PARTNERS = {
     "REP": zmq.DEALER,
 }
 
-#: Milliseconds of silence after which a sender has sent everything.
-SILENCE = 300
-
 p = SimpleNamespace(**json.loads(sys.argv[1]))
 body = [b"x" * p.size] * p.parts
 context = zmq.Context()
-socket = context.socket(PARTNERS[p.pattern])
-socket.hwm = p.highWaterMark
-if socket.type == zmq.DEALER:
-    socket.routing_id = b"peer"
-elif socket.type == zmq.SUB:
-    socket.subscribe(b"")
-elif socket.type == zmq.XPUB:
-    # Wait for a slow subscriber; PUB would drop.
-    socket.xpub_nodrop = True
-socket.bind(p.bind)
+
+
+def bound(socketType: int) -> zmq.Socket[bytes]:
+    socket = context.socket(socketType)
+    socket.hwm = p.highWaterMark
+    # Thousands connect at the same moment.
+    socket.backlog = 4096
+    if socketType == zmq.DEALER:
+        socket.routing_id = b"peer"
+    elif socketType == zmq.SUB:
+        socket.subscribe(b"tag")
+    elif socketType == zmq.XPUB:
+        # Wait for a slow subscriber; PUB would drop.
+        socket.xpub_nodrop = True
+    if socketType == zmq.PUSH:
+        monitors[socket] = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+    socket.bind(p.bind)
+    return socket
+
+
+def awaitConnections(socket: zmq.Socket[bytes], count: int) -> None:
+    """
+    Wait until so many are connected.
+    """
+    for _ in range(count):
+        monitors[socket].recv_multipart()
+    socket.disable_monitor()
+
+
+monitors: dict[Any, Any] = {}
+socket = bound(PARTNERS[p.pattern])
 # The methods of pyzmq's C class: those of zmq.Socket wrap them.
 send: Any = BaseSocket.send.__get__(socket)
 recv: Any = BaseSocket.recv.__get__(socket)
@@ -73,8 +92,13 @@ def flood() -> None:
     Send without end.
     """
     frames = body
-    if p.pattern == "SUB":
-        socket.recv()
+    if p.pattern == "PULL":
+        if p.idle:
+            awaitConnections(idle, p.idle)
+        awaitConnections(socket, p.connections)
+    elif p.pattern == "SUB":
+        for _ in range(p.subscriptions):
+            socket.recv()
         frames = [b"tag\0" + body[0]]
     if len(frames) == 1:
         for message in repeat(frames[0]):
@@ -85,28 +109,21 @@ def flood() -> None:
 
 def take() -> None:
     """
-    Receive until nothing comes any more, and say how fast it came.
+    Receive what is sent, between probes, and say how fast it came.
     """
     frame = recv()
     say(ready=True)
     while frame.endswith(PROBE):
         frame = recv()
-    # The rest of the first message, of which there is a routing id already.
-    frames = p.parts
-    chunk = Meter(p).chunk
-    socket.rcvtimeo = SILENCE
-    for _ in repeat(None, frames - 1):
-        recv()
-    first = last = perf_counter()
+    start = perf_counter()
     chunks = 0
-    try:
-        while True:
-            for _ in repeat(None, chunk * frames):
-                recv()
-            chunks += 1
-            last = perf_counter()
-    except zmq.Again:
-        say(peerRate=chunks * chunk / (last - first))
+    while not frame.endswith(PROBE):
+        for _ in repeat(None, p.chunk * p.parts - 1):
+            recv()
+        chunks += 1
+        end = perf_counter()
+        frame = recv()
+    say(rate=chunks * p.chunk / (end - start))
 
 
 def echo() -> None:
@@ -122,21 +139,35 @@ def ask() -> None:
     """
     Have ``window`` requests in flight.
     """
-    meter = Meter(p)
     count = p.parts + 2
     for number in range(p.window):
         sendAll([b"request%09d" % number, b"", *body])
     while p.window > 1:
         sendAll([recv() for _ in repeat(None, count)])
+    asked = 0
+    latencies = Meter(p, lambda: asked).latencies
     message = [recv() for _ in repeat(None, count)]
     while True:
-        for _ in repeat(None, meter.chunk):
-            asked = perf_counter()
-            sendAll(message)
-            message = [recv() for _ in repeat(None, count)]
-            meter.latencies.append(perf_counter() - asked)
-        meter.mark()
+        start = perf_counter()
+        sendAll(message)
+        message = [recv() for _ in repeat(None, count)]
+        latencies.append(perf_counter() - start)
+        asked += 1
 
 
-say(addresses=[socket.last_endpoint.decode()])
-{"receive": flood, "send": take, "request": echo, "reply": ask}[p.role]()
+def accept() -> None:
+    """
+    Wait until all are connected.
+    """
+    awaitConnections(socket, p.connections)
+    say(ready=True)
+    Event().wait()
+
+
+addresses = [socket.last_endpoint.decode()]
+if p.idle:
+    idle = bound(zmq.PUSH)
+    addresses.append(idle.last_endpoint.decode())
+say(addresses=addresses)
+ROLES = {"receive": flood, "send": take, "request": echo, "connections": accept}
+(ask if p.pattern == "REP" else ROLES[p.role])()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,13 @@ from select import select
 from typing import IO, Any
 
 from .environments import HERE, python
-from .workloads import SUBJECTS, Subject, Workload
+from .workloads import Subject, Workload
+
+#: glibc gives memory back to the system, and takes it again page by page, as
+#: its habits and the order of large allocations have it.  With messages of a
+#: mebibyte this makes a difference of ten, by luck, with every library.  So the
+#: measured programs keep what they have.
+_MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(1 << 28), "MALLOC_MMAP_THRESHOLD_": str(1 << 28)}
 
 #: Seconds after which a program that says nothing is broken.
 PATIENCE = 60
@@ -33,15 +40,19 @@ class Program:
     """
 
     def __init__(self, environment: str, path: Path, parameters: dict[str, Any]) -> None:
-        def pin() -> None:
+        def prepare() -> None:
             if parameters["pinned"]:
                 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+            # A thousand sockets need two files each.
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
         self._process = subprocess.Popen(
             [python(environment), str(path), json.dumps(parameters)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            preexec_fn=pin,
+            preexec_fn=prepare,
+            env={**os.environ, **_MALLOC},
         )
 
     def tell(self, value: object) -> None:
@@ -95,50 +106,43 @@ def measure(workload: Workload, subject: Subject, seconds: float) -> dict[str, f
     """
     Measure once.
 
-    :return: rate (messages per second), cpu (microseconds of the main thread
-        per message), p50 and p99 (microseconds) where requests go one by one.
+    :param seconds: for how long, if the workload takes no longer than others.
+    :return: values by the names of :data:`benchmarks.results.METRICS`.
     """
+    seconds *= workload.parameters["duration"]
     parameters = {
         **workload.parameters,
-        **subject.options,
+        **subject.parameters,
         "seconds": seconds,
-        "warmup": seconds / 5,
+        "warmup": min(seconds / 4, 0.2),
     }
-    program = HERE / "subjects" / subject.program
+    role = parameters["role"]
     with contextlib.ExitStack() as stack:
         parameters["bind"] = stack.enter_context(_bindAddress(parameters["transport"]))
 
         def start(environment: str, path: Path) -> Program:
-            started = Program(environment, path, parameters)
-            stack.callback(started.end)
-            return started
+            program = Program(environment, path, parameters)
+            stack.callback(program.end)
+            return program
 
-        measured = start(subject.environment, program)
-        if parameters["role"] == "inproc":
+        measured = start(subject.environment, HERE / "subjects" / subject.program)
+        if role == "inproc":
             measured.tell([parameters["bind"]])
             return measured.hear()
         peer = start("pyzmq", HERE / "peer.py")
         measured.tell(peer.hear()["addresses"])
-        if parameters["role"] == "send":
+        if role in ("send", "connections"):
             peer.hear()
             measured.tell("go")
-            result = measured.hear()
-            # What left the sender's hands may still be in its memory: the rate
-            # is that at which messages arrive.
-            result["rate"] = peer.hear()["peerRate"]
-            return result
         result = measured.hear()
-        if parameters["role"] == "reply" and parameters["window"] == 1:
-            result.update((k, v) for k, v in peer.hear().items() if k in ("p50", "p99"))
+        if "subscribe" in result:
+            result.update(measured.hear())
+        if role == "send":
+            # What has left the sender's hands may still be in its memory: the
+            # rate is that at which messages arrive.
+            result["rate"] = peer.hear()["rate"]
+        elif parameters["pattern"] == "REP" and parameters["pinned"]:
+            # Who has asked knows how long it took.
+            seen = peer.hear()
+            result.update(p50=seen["p50"], p99=seen["p99"])
         return result
-
-
-def inTurn(
-    workload: Workload, names: tuple[str, ...], rounds: int, seconds: float
-) -> Iterator[tuple[str, dict[str, float]]]:
-    """
-    Measure several libraries, one after the other, round by round.
-    """
-    for _ in range(rounds):
-        for name in names:
-            yield name, measure(workload, SUBJECTS[name], seconds)

@@ -1,26 +1,32 @@
 """
 What all measured programs share: their parameters, and the clock.
 
-A program gets its parameters as JSON in ``argv[1]`` and, once the other side is
-ready, the other side's addresses as the first line of its input.  It prints
-one line of JSON: what it measured.  Then it goes on until it is killed, so that
-the other side can finish too.
+A program gets its parameters as JSON in ``argv[1]`` and the addresses of the
+other side as the first line of its input.  It prints what it measured as a
+line of JSON, and goes on until it is killed.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from threading import Thread
-from time import perf_counter, thread_time
+import time
+from threading import Thread, main_thread
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any, Callable
 
-#: What a sender sends until the other side says that it has received it.
+#: What a sender sends until the other side says that it hears, and at the end.
 PROBE = b"probe"
 
 #: Seconds between probes.
 PROBE_INTERVAL = 0.01
+
+#: Seconds between ticks.
+TICK = 0.01
+
+#: Seconds between looks whether messages have begun to flow.
+_LOOK = 0.002
 
 
 def parameters() -> Any:
@@ -29,7 +35,6 @@ def parameters() -> Any:
     """
     p = SimpleNamespace(**json.loads(sys.argv[1]))
     p.addresses = json.loads(sys.stdin.readline())
-    p.address = p.addresses[0]
     p.frames = [b"x" * p.size] * p.parts
     # What a user would pass: one frame as it is, several as a list.
     p.message = p.frames[0] if p.parts == 1 else p.frames
@@ -51,56 +56,129 @@ def whenTold(call: Callable[[], object]) -> None:
     Thread(target=lambda: sys.stdin.readline() and call(), daemon=True).start()
 
 
-class Meter:
+def memory() -> float:
     """
-    Takes the time of one run, in chunks of messages: to look at the clock for
-    each message would be a good part of what is measured.
+    :return: the memory that this process has in use, in KiB.
+    """
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * 4.0
 
-    :ivar chunk: messages per chunk.
-    :ivar chunks: how many chunks are through, the warm-up included.
-    :ivar latencies: to be filled, in seconds, by programs that take them.
-    :ivar done: whether it has been measured; what happens then is not.
+
+class Meter(Thread):
+    """
+    Takes the time.  It sleeps in a thread of its own, so that the measured
+    program does nothing but count.
+
+    :param p: the parameters.
+    :param counted: tells how many messages there have been.
+    :ivar latencies: in seconds; filled by programs that take them.
+    :ivar done: whether it has been measured.
     """
 
-    def __init__(self, p: Any) -> None:
-        # Messages of a mebibyte are looked at one by one.
-        self.chunk: int = max(1, min(p.chunk, (1 << 20) // (p.size * p.parts)))
+    def __init__(self, p: Any, counted: Callable[[], int]) -> None:
+        super().__init__(daemon=True)
+        self.p = p
+        self.counted = counted
         self.latencies: list[float] = []
         self.done = False
-        self._warmup: float = p.warmup
-        self._seconds: float = p.seconds
-        self._until = 0.0
-        self._steps = iter([self._warmUp, self._begin, self._end])
-        self.chunks = 0
+        self.start()
 
-    def mark(self) -> int:
+    def run(self) -> None:
         """
-        Another chunk is through.
-
-        :return: how many messages the next one has.
+        Measure once: wait for messages, let them warm up, and begin.
         """
-        self.chunks += 1
-        if perf_counter() >= self._until:
-            next(self._steps)()
-        return self.chunk
-
-    def _warmUp(self) -> None:
-        self._until = perf_counter() + self._warmup
-
-    def _begin(self) -> None:
-        self._before = self.chunks
+        while not self.counted():
+            time.sleep(_LOOK)
+        time.sleep(self.p.warmup)
         self.latencies.clear()
-        self._cpu = thread_time()
-        self._start = perf_counter()
-        self._until = self._start + self._seconds
-
-    def _end(self) -> None:
-        seconds = perf_counter() - self._start
-        cpu = thread_time() - self._cpu
-        self._until = float("inf")
-        messages = (self.chunks - self._before) * self.chunk
+        say(**self.measure(self.p.seconds), **percentiles(list(self.latencies)))
         self.done = True
-        say(rate=messages / seconds, cpu=cpu / messages * 1e6, **percentiles(self.latencies))
+
+    def measure(self, seconds: float) -> dict[str, float]:
+        """
+        :return: messages per second, microseconds of the main thread per
+            message, and messages.
+        """
+        before = self._read()
+        time.sleep(seconds)
+        elapsed, cpu, count = (b - a for a, b in zip(before, self._read()))
+        return {"rate": count / elapsed, "cpu": cpu / count * 1e6, "messages": count}
+
+    def _read(self) -> tuple[float, float, int]:
+        cpu = time.clock_gettime(time.pthread_getcpuclockid(main_thread().ident or 0))
+        return perf_counter(), cpu, self.counted()
+
+
+class TickerMeter(Meter):
+    """
+    Measures what a ticker beside the messages costs them, and how late it is.
+
+    :param later: of the reactor or loop: calls a function after some seconds.
+    :param fromThread: calls a function in the thread of the reactor.
+    """
+
+    #: How often the ticker is switched on and off: what disturbs the machine
+    #: then disturbs both alike.
+    PHASES = 6
+
+    def __init__(
+        self,
+        p: Any,
+        counted: Callable[[], int],
+        later: Callable[..., object],
+        fromThread: Callable[..., object],
+    ) -> None:
+        self.later = later
+        self.fromThread = fromThread
+        self.ticking = False
+        self.lateness: list[float] = []
+        super().__init__(p, counted)
+
+    def run(self) -> None:
+        """
+        Measure with and without the ticker, in turn.
+        """
+        while not self.counted():
+            time.sleep(_LOOK)
+        time.sleep(self.p.warmup)
+        seconds = self.p.seconds / self.PHASES
+        kept: dict[str, list[float]] = {"rate": [], "cpu": []}
+        due = 0
+        for _ in range(self.PHASES):
+            without = self.measure(seconds)
+            start = perf_counter()
+            self.ticking = True
+            self.fromThread(self.later, TICK, self.tick, start + TICK)
+            beside = self.measure(seconds)
+            self.ticking = False
+            due += int((perf_counter() - start) / TICK)
+            kept["rate"].append(beside["rate"] / without["rate"])
+            kept["cpu"].append(without["cpu"] / beside["cpu"])
+        # Where no tick came, the first is late by all the time there was.
+        late = sorted(self.lateness) or [seconds]
+        say(
+            rate=beside["rate"],
+            cpu=beside["cpu"],
+            ticks=100 * len(self.lateness) / due,
+            late99=late[len(late) * 99 // 100] * 1e3,
+            lateMax=late[-1] * 1e3,
+            **{f"{key}Kept": sorted(v)[len(v) // 2] for key, v in kept.items()},
+        )
+        self.done = True
+
+    def tick(self, due: float) -> None:
+        """
+        One tick.
+
+        :param due: when it should be; those that are too late for it are
+            left out.
+        """
+        if not self.ticking:
+            return
+        now = perf_counter()
+        self.lateness.append(now - due)
+        due += TICK * (1 + (now - due) // TICK)
+        self.later(due - now, self.tick, due)
 
 
 def percentiles(latencies: list[float]) -> dict[str, float]:

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import time
 from itertools import repeat
-from time import perf_counter
 from threading import Event
+from time import perf_counter
 from typing import Any
 
 import zmq
-from _meter import PROBE, PROBE_INTERVAL, Meter, parameters, whenTold
+from _meter import PROBE, PROBE_INTERVAL, Meter, memory, parameters, say, whenTold
 
 p = parameters()
-meter = Meter(p)
 context = zmq.Context()
 bare = p.style == "bare"
+count = 0
+latencies: list[float] = []
 
 
 def opened(socketType: str, kind: str = "connect") -> Any:
@@ -30,115 +31,141 @@ def opened(socketType: str, kind: str = "connect") -> Any:
     if socketType in ("DEALER", "ROUTER"):
         socket.routing_id = b"subject"
     if socketType == "SUB":
-        socket.subscribe(b"")
-    getattr(socket, kind)(p.address)
+        socket.subscribe(b"tag")
+    getattr(socket, kind)(p.addresses[0])
     return socket
 
 
 def receive() -> None:
     """
-    Take what comes.
+    Take what comes, and reply if these are requests.
     """
-    socket = opened(p.pattern)
+    global count
+    socket = opened({"REP": "ROUTER"}.get(p.pattern, p.pattern))
     recv = socket.recv if bare else socket.recv_multipart
+    send = socket.send_multipart
+    Meter(p, lambda: count)
     while True:
-        if p.pattern != "SUB":
-            for _ in repeat(None, meter.chunk):
+        if p.pattern == "REP":
+            for _ in repeat(None, p.chunk):
+                send(recv())
+        elif p.pattern != "SUB":
+            for _ in repeat(None, p.chunk):
                 recv()
         elif bare:
-            for _ in repeat(None, meter.chunk):
+            for _ in repeat(None, p.chunk):
                 _tag, _, _body = recv().partition(b"\0")
         else:
-            for _ in repeat(None, meter.chunk):
+            for _ in repeat(None, p.chunk):
                 _tag, _, _body = recv()[0].partition(b"\0")
-        meter.mark()
+        count += p.chunk
 
 
 def send() -> None:
     """
     Send, as fast as it goes, when the other side is there.
     """
+    global count
     socket = opened(p.pattern)
-    send = socket.send if bare else socket.send_multipart
     message = p.frames[0] if bare else p.frames
-    head = [b"peer"] if p.pattern == "ROUTER" else []
+    send = socket.send if bare else socket.send_multipart
+    tag = b"tag"
+    head, probe = [], [PROBE]
+    if p.pattern == "ROUTER":
+        head, probe = [b"peer"], [b"peer", PROBE]
+    elif p.pattern == "PUB":
+        probe = [tag + PROBE]
     ready = Event()
     whenTold(ready.set)
     while not ready.is_set():
         try:
-            socket.send_multipart([*head, PROBE], zmq.NOBLOCK)
+            socket.send_multipart(probe, zmq.NOBLOCK)
         except zmq.Again:
             pass
         time.sleep(PROBE_INTERVAL)
+    meter = Meter(p, lambda: count)
     while not meter.done:
-        if p.pattern == "PUB":
-            tag = b""
-            body = p.frames[0]
-            if bare:
-                for _ in repeat(None, meter.chunk):
-                    send(tag + b"\0" + body)
-            else:
-                for _ in repeat(None, meter.chunk):
-                    send([tag + b"\0" + body])
+        if p.pattern == "PUB" and bare:
+            for _ in repeat(None, p.chunk):
+                send(tag + b"\0" + message)
+        elif p.pattern == "PUB":
+            for _ in repeat(None, p.chunk):
+                send([tag + b"\0" + message[0]])
         elif head:
-            for _ in repeat(None, meter.chunk):
+            for _ in repeat(None, p.chunk):
                 send([*head, *message])
         else:
-            for _ in repeat(None, meter.chunk):
+            for _ in repeat(None, p.chunk):
                 send(message)
-        meter.mark()
+        count += p.chunk
+    socket.send_multipart(probe)
     Event().wait()
 
 
 def request() -> None:
     """
     Have ``window`` requests in flight.  They have the frames of a request of
-    txZMQ's, but always the same id: nothing here needs to tell them apart.
+    txZMQ's, but always the same id: nobody here tells them apart.
     """
+    global count
     socket = opened("DEALER")
+    send, recv = socket.send_multipart, socket.recv_multipart
     message = [b"0123456789abcdef", b"", *p.frames]
+    latencies = Meter(p, lambda: count).latencies
     while p.window == 1:
-        for _ in repeat(None, meter.chunk):
-            asked = perf_counter()
-            socket.send_multipart(message)
-            socket.recv_multipart()
-            meter.latencies.append(perf_counter() - asked)
-        meter.mark()
+        asked = perf_counter()
+        send(message)
+        recv()
+        latencies.append(perf_counter() - asked)
+        count += 1
     for _ in range(p.window):
-        socket.send_multipart(message)
+        send(message)
     while True:
-        for _ in repeat(None, meter.chunk):
-            socket.recv_multipart()
-            socket.send_multipart(message)
-        meter.mark()
-
-
-def reply() -> None:
-    """
-    Reply to requests.
-    """
-    socket = opened("ROUTER")
-    while True:
-        for _ in repeat(None, meter.chunk):
-            socket.send_multipart(socket.recv_multipart())
-        meter.mark()
+        for _ in repeat(None, p.chunk):
+            recv()
+            send(message)
+        count += p.chunk
 
 
 def inproc() -> None:
     """
     Push and pull in one thread.
     """
+    global count
     pull = opened("PULL", "bind")
     push = opened("PUSH")
     send = push.send if bare else push.send_multipart
     recv = pull.recv if bare else pull.recv_multipart
     message = p.frames[0] if bare else p.frames
+    Meter(p, lambda: count)
     while True:
-        for _ in repeat(None, meter.chunk):
+        for _ in repeat(None, p.chunk):
             send(message)
-        for _ in repeat(None, meter.chunk):
+        for _ in repeat(None, p.chunk):
             recv()
-        meter.mark()
+        count += p.chunk
 
 
-{"receive": receive, "send": send, "request": request, "reply": reply, "inproc": inproc}[p.role]()
+def connections() -> None:
+    """
+    Open sockets, and see what they take.
+    """
+    sockets = [opened("PULL") for _ in range(p.first)]
+    before = memory()
+    start = perf_counter()
+    while len(sockets) < p.connections:
+        sockets.append(opened("PULL"))
+    seconds = perf_counter() - start
+    number = p.connections - p.first
+    whenTold(lambda: say(open=seconds / number * 1e6, memory=(memory() - before) / number))
+    Event().wait()
+
+
+ROLES = {
+    "receive": receive,
+    "send": send,
+    "request": request,
+    "inproc": inproc,
+    "connections": connections,
+}
+ROLES[p.role]()

@@ -5,12 +5,14 @@ push.  The same for txZMQ 1.0 and for the library of this repository.
 
 from __future__ import annotations
 
+from itertools import repeat
 from time import perf_counter
-from typing import Any
+from typing import Any, Optional
 
 import zmq
-from _meter import PROBE, PROBE_INTERVAL, Meter, parameters, whenTold
+from _meter import PROBE, PROBE_INTERVAL, Meter, TickerMeter, memory, parameters, say, whenTold
 from twisted.internet import reactor
+
 from txzmq import (
     ZmqDealerConnection,
     ZmqEndpoint,
@@ -26,126 +28,146 @@ from txzmq import (
 )
 
 p = parameters()
-meter = Meter(p)
 factory = ZmqFactory()
 
 
-def opened(cls: Any, address: str = p.address, kind: str = ZmqEndpointType.connect) -> Any:
+def opened(cls: Any, address: str = p.addresses[0], kind: str = ZmqEndpointType.connect) -> Any:
     cls.highWaterMark = p.highWaterMark
     identity = b"subject" if cls.socketType in (zmq.DEALER, zmq.ROUTER) else None
     return cls(factory, ZmqEndpoint(kind, address), identity)
 
 
 class Pull(ZmqPullConnection):
-    left = meter.chunk
+    got = 0
 
-    def onPull(self, message):
-        self.left -= 1
-        if not self.left:
-            self.left = meter.mark()
+    def onPull(self, message: Any) -> None:
+        self.got += 1
 
 
 class Sub(ZmqSubConnection):
-    left = meter.chunk
+    got = 0
 
-    def gotMessage(self, message, tag):
-        self.left -= 1
-        if not self.left:
-            self.left = meter.mark()
+    def gotMessage(self, message: Any, tag: Any) -> None:
+        self.got += 1
 
 
 class Dealer(ZmqDealerConnection):
-    left = meter.chunk
+    got = 0
 
-    def gotMessage(self, *parts):
-        self.left -= 1
-        if not self.left:
-            self.left = meter.mark()
+    def gotMessage(self, *parts: Any) -> None:
+        self.got += 1
 
 
 class Router(ZmqRouterConnection):
-    left = meter.chunk
+    got = 0
 
-    def gotMessage(self, senderId, *parts):
-        self.left -= 1
-        if not self.left:
-            self.left = meter.mark()
+    def gotMessage(self, senderId: Any, *parts: Any) -> None:
+        self.got += 1
 
 
 class Rep(ZmqREPConnection):
-    left = meter.chunk
+    got = 0
 
-    def gotMessage(self, messageId, *parts):
+    def gotMessage(self, messageId: Any, *parts: Any) -> None:
         self.reply(messageId, *parts)
-        self.left -= 1
-        if not self.left:
-            self.left = meter.mark()
+        self.got += 1
+
+
+RECEIVERS = {"PULL": Pull, "SUB": Sub, "DEALER": Dealer, "ROUTER": Router, "REP": Rep}
 
 
 def receive() -> None:
     """
-    Take what comes.
+    Take what comes, and reply if these are requests.
     """
-    connection = opened({"PULL": Pull, "SUB": Sub, "DEALER": Dealer, "ROUTER": Router}[p.pattern])
+    for _ in range(p.idle):
+        opened(Pull, p.addresses[1])
+    connections = [opened(RECEIVERS[p.pattern]) for _ in range(p.connections)]
+
+    def counted() -> int:
+        return sum(connection.got for connection in connections)
+
     if p.pattern == "SUB":
-        connection.subscribe(b"")
+        start = perf_counter()
+        for number in range(p.subscriptions - 1):
+            connections[0].subscribe(b"other%d" % number)
+        connections[0].subscribe(b"tag")
+        if p.subscriptions > 1:
+            say(subscribe=(perf_counter() - start) / p.subscriptions * 1e6)
+    if p.ticker:
+        TickerMeter(p, counted, reactor.callLater, reactor.callFromThread)
+    else:
+        Meter(p, counted)
 
 
 class Sender:
     """
     Sends in bursts, and gives the reactor its turn in between.
+
+    :param arguments: of ``send``, one or two.
+    :param probe: the same for a probe.
     """
 
-    def __init__(self, send: Any, *arguments: Any) -> None:
+    def __init__(self, send: Any, arguments: tuple[Any, ...], probe: tuple[Any, ...]) -> None:
         self.send = send
         self.arguments = arguments
-        self.left = meter.chunk
-        self.ready = False
+        self.probeArguments = probe
+        self.left = p.chunk
+        self.sent = 0
+        self.meter: Optional[Meter] = None
         whenTold(lambda: reactor.callFromThread(self.start))
+        self.probe()
 
     def probe(self) -> None:
-        if not self.ready:
+        """
+        Let the other side know that we are there, or that we have finished.
+        """
+        if self.meter is None or self.meter.done:
             try:
-                self.send(*self.arguments[:-1], PROBE)
+                self.send(*self.probeArguments)
             except zmq.Again:
                 pass
             reactor.callLater(PROBE_INTERVAL, self.probe)
 
     def start(self) -> None:
-        self.ready = True
+        self.meter = Meter(p, lambda: self.sent)
         self.burst()
 
     def burst(self) -> None:
-        send, message = self.send, self.arguments[-1]
+        send = self.send
+        first, *others = self.arguments
         try:
-            if len(self.arguments) == 1:
-                for left in range(self.left, 0, -1):
-                    send(message)
+            if others:
+                second = others[0]
+                for left in range(self.left, 0, -1):  # noqa: B007
+                    send(first, second)
             else:
-                recipient = self.arguments[0]
-                for left in range(self.left, 0, -1):
-                    send(recipient, message)
+                for left in range(self.left, 0, -1):  # noqa: B007
+                    send(first)
         except zmq.Again:
             self.left = left
         else:
-            self.left = meter.mark()
-        if not meter.done:
-            reactor.callLater(0, self.burst)
+            self.sent += p.chunk
+            self.left = p.chunk
+            if self.meter.done:
+                self.probe()
+                return
+        reactor.callLater(0, self.burst)
 
 
 def send() -> None:
     """
     Send, as fast as it goes, when the other side is there.
     """
+    message = p.message
     if p.pattern == "PUSH":
-        sender = Sender(opened(ZmqPushConnection).push, p.message)
+        Sender(opened(ZmqPushConnection).push, (message,), (PROBE,))
     elif p.pattern == "PUB":
-        sender = Sender(opened(ZmqPubConnection).publish, p.message)
+        Sender(opened(ZmqPubConnection).publish, (message, b"tag"), (PROBE, b"tag"))
     elif p.pattern == "DEALER":
-        sender = Sender(opened(ZmqDealerConnection).sendMsg, p.message)
+        Sender(opened(ZmqDealerConnection).sendMsg, (message,), (PROBE,))
     else:
-        sender = Sender(opened(ZmqRouterConnection).sendMsg, b"peer", p.message)
-    sender.probe()
+        Sender(opened(ZmqRouterConnection).sendMsg, (b"peer", message), (b"peer", PROBE))
 
 
 class Client:
@@ -155,18 +177,17 @@ class Client:
 
     def __init__(self) -> None:
         self.connection = opened(ZmqREQConnection)
-        self.left = meter.chunk
+        self.got = 0
+        self.latencies = Meter(p, lambda: self.got).latencies
         for _ in range(p.window):
-            self.ask(None)
+            self.ask()
 
-    def ask(self, _: object) -> None:
+    def ask(self) -> None:
         self.connection.sendMsg(*p.frames).addCallback(self.answered)
 
     def answered(self, parts: list[bytes]) -> None:
-        self.left -= 1
-        if not self.left:
-            self.left = meter.mark()
-        self.ask(None)
+        self.got += 1
+        self.ask()
 
 
 class PatientClient(Client):
@@ -174,12 +195,12 @@ class PatientClient(Client):
     Takes the time of each request.
     """
 
-    def ask(self, _: object) -> None:
+    def ask(self) -> None:
         self.asked = perf_counter()
-        super().ask(None)
+        super().ask()
 
     def answered(self, parts: list[bytes]) -> None:
-        meter.latencies.append(perf_counter() - self.asked)
+        self.latencies.append(perf_counter() - self.asked)
         super().answered(parts)
 
 
@@ -190,36 +211,59 @@ def request() -> None:
     Client() if p.window > 1 else PatientClient()
 
 
-def reply() -> None:
+class Echo(Pull):
     """
-    Reply to requests.
+    Pushes a burst, pulls it, and pushes the next.
     """
-    opened(Rep)
+
+    due = 0
+
+    def begin(self) -> None:
+        self.push = opened(ZmqPushConnection).push
+        Meter(p, lambda: self.got)
+        self.burst()
+
+    def burst(self) -> None:
+        push, message = self.push, p.message
+        self.due += p.chunk
+        for _ in repeat(None, p.chunk):
+            push(message)
+
+    def onPull(self, message: Any) -> None:
+        self.got += 1
+        if self.got == self.due:
+            reactor.callLater(0, self.burst)
 
 
 def inproc() -> None:
     """
     Push and pull in one reactor.
     """
-    pull = opened(Pull, kind=ZmqEndpointType.bind)
-    push = opened(ZmqPushConnection).push
-
-    def burst() -> None:
-        for _ in range(meter.chunk):
-            push(p.message)
-        pull.due += 1
-        step()
-
-    def step() -> None:
-        # No more than two chunks under way: what waits costs cache misses.
-        ahead = pull.due - meter.chunks
-        reactor.callLater(0, burst if ahead < 2 else step)
-
-    pull.due = 0
-    burst()
+    opened(Echo, kind=ZmqEndpointType.bind).begin()
 
 
-reactor.callWhenRunning(
-    {"receive": receive, "send": send, "request": request, "reply": reply, "inproc": inproc}[p.role]
-)
+def connections() -> None:
+    """
+    Open connections, and see what they take.
+    """
+    # What the first ones need is needed once.
+    for _ in range(p.first):
+        opened(Pull)
+    before = memory()
+    start = perf_counter()
+    for _ in range(p.connections - p.first):
+        opened(Pull)
+    seconds = perf_counter() - start
+    count = p.connections - p.first
+    whenTold(lambda: say(open=seconds / count * 1e6, memory=(memory() - before) / count))
+
+
+ROLES = {
+    "receive": receive,
+    "send": send,
+    "request": request,
+    "inproc": inproc,
+    "connections": connections,
+}
+reactor.callWhenRunning(ROLES[p.role])
 reactor.run()

@@ -1,0 +1,138 @@
+"""
+What is to be reached: a table, and the judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .results import METRICS, Results
+from .workloads import SUBJECTS
+
+
+class Target(NamedTuple):
+    """
+    One thing to reach.
+
+    :ivar against: what to compare with; empty for none.
+    :ivar bound: of the ratio to it, or of the value itself.
+    :ivar metrics: what is to be within the bound; one of them is enough.
+    :ivar atLeast: whether the bound is the lowest or the highest.
+    """
+
+    workload: str
+    against: str
+    bound: float
+    metrics: tuple[str, ...] = ("rate", "cpu")
+    atLeast: bool = True
+    subject: str = "txzmq"
+
+
+class Verdict(NamedTuple):
+    """
+    How a target fared.
+
+    :ivar values: by metric.
+    """
+
+    target: Target
+    values: dict[str, float]
+    reached: bool
+
+
+def _faster(workloads: tuple[str, ...], **bounds: float) -> Iterator[Target]:
+    """
+    So many times as fast, or with so many times less of the processor.
+    """
+    for workload in workloads:
+        for against, bound in bounds.items():
+            yield Target(workload, against, bound)
+
+
+def _limits(workload: str, against: str = "", **bounds: float) -> Iterator[Target]:
+    """
+    No more than this.
+    """
+    for metric, bound in bounds.items():
+        yield Target(workload, against, bound, (metric,), atLeast=False)
+
+
+_LARGE = tuple(
+    f"{what.format(size)}"
+    for what in ("PULL {} tcp", "PUSH {} tcp", "PUSH to PULL {} inproc")
+    for size in ("64 KiB", "1 MiB")
+)
+
+TARGETS: tuple[Target, ...] = (
+    *_faster(
+        ("PULL 10 B tcp", "PULL 100 B tcp", "PULL 10 B ipc", "PULL 100 B ipc"),
+        txzmq1=6.5,
+        multipart=1.45,
+        bare=0.40,
+    ),
+    *_faster(("PULL 1 KiB tcp",), txzmq1=4.5, bare=0.9),
+    *_faster(("PULL 4 x 16 B tcp",), txzmq1=3.2, multipart=1.6),
+    *_faster(("SUB 100 B",), txzmq1=6),
+    *_faster(("PUSH 10 B tcp",), txzmq1=2.2, bare=1.1),
+    *_faster(("PUSH 4 x 16 B tcp",), txzmq1=3, multipart=3),
+    *_faster(("PUB 100 B",), txzmq1=1.7, bare=1.0),
+    *_limits("REQ one at a time", "txzmq1", p50=0.75, p99=1.0),
+    *_limits("REQ one at a time", "multipart", p50=1.08),
+    *_limits("REP one at a time", "txzmq1", p50=0.75, p99=1.0),
+    *_limits("REP one at a time", "multipart", p50=1.08),
+    *_faster(("REQ 64 in flight", "REQ 1024 in flight"), txzmq1=2.7, multipart=1.0),
+    *_faster(("REP 64 in flight", "REP 1024 in flight"), txzmq1=3, multipart=2),
+    *_faster(("PUSH to PULL 10 B inproc",), txzmq1=5),
+    *_faster(_LARGE, txzmq1=1.0, multipart=0.95),
+    Target("10 ms ticker", "", 98, ("ticks",)),
+    *_limits("10 ms ticker", late99=1.5, lateMax=3),
+    Target("10 ms ticker", "", 0.95, ("rateKept", "cpuKept")),
+    *_limits("1000 connections", open=60, memory=22),
+    Target("PULL beside 1000 idle", "txzmq", 0.97, subject="txzmq-idle"),
+)
+
+
+def judge(results: Results) -> list[Verdict]:
+    """
+    :return: a verdict for each target that was measured.
+    """
+    return [
+        _verdict(target, results)
+        for target in TARGETS
+        if results.has(target.workload, target.subject)
+        and (not target.against or results.has(target.workload, target.against))
+    ]
+
+
+def _verdict(target: Target, results: Results) -> Verdict:
+    workload, against, bound, metrics, atLeast, subject = target
+    values = {}
+    for metric in metrics:
+        if not against:
+            values[metric] = results.median(workload, subject, metric)
+        elif atLeast:
+            values[metric] = results.advantage(workload, subject, against, metric)
+        else:
+            values[metric] = results.ratio(workload, subject, against, metric)
+    reached = any(v >= bound if atLeast else v <= bound for v in values.values())
+    return Verdict(target, values, reached)
+
+
+def describe(verdict: Verdict) -> tuple[str, str, str, str]:
+    """
+    :return: workload, what is to be reached, what was, and whether that will do.
+    """
+    target = verdict.target
+    sign = "≥" if target.atLeast else "≤"
+    if target.against:
+        wanted = f"{sign} {target.bound:g} x {SUBJECTS[target.against].title}"
+        found = [f"{METRICS[m].title} {value:.2f}" for m, value in verdict.values.items()]
+    else:
+        metric = METRICS[target.metrics[0]]
+        wanted = f"{sign} {target.bound:g} {metric.unit}"
+        found = [
+            f"{METRICS[m].title} {METRICS[m].format.format(value)}"
+            for m, value in verdict.values.items()
+        ]
+    return target.workload, wanted, ", ".join(found), "reached" if verdict.reached else "MISSED"
