@@ -444,7 +444,7 @@ class PageTests(SynchronousTestCase):
         for name in txzmq.__all__:
             for member, value in vars(getattr(txzmq, name)).items():
                 if not member.startswith("_") and (callable(value) or hasattr(value, "__get__")):
-                    self.assertTrue(value.__doc__, f"{name}.{member}")
+                    self.assertTrue((value.__doc__ or "").strip(), f"{name}.{member}")
 
     def test_oldModules(self) -> None:
         """
