@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import zmq
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
+from twisted.internet.utils import getProcessOutputAndValue
 
 from txzmq import (
     ReadBudget,
@@ -36,7 +38,7 @@ from txzmq import (
     ZmqSubConnection,
 )
 
-from .support import Recorder, ZmqTestCase, accepted, inThread, signalled, turns, until
+from .support import PATIENCE, Recorder, ZmqTestCase, accepted, inThread, signalled, turns, until
 
 #: A budget that never ends a read.
 ENDLESS = ReadBudget(messages=1_000_000, seconds=3600, bytes=1 << 40)
@@ -401,15 +403,19 @@ class ReadScheduledTests(ZmqTestCase):
 
     async def test_theirs(self) -> None:
         """
-        A read that a subclass has scheduled takes the place of ours.
+        A read that a subclass has scheduled is known as such, happens, and is
+        taken back when the connection closes.
         """
         dealer, _ = self.withRaw(Dealer, zmq.DEALER)
         await turns(2)
-        dealer.sendMsg(b"x")
-        ours = dealer.read_scheduled
-        dealer.read_scheduled = theirs = reactor.callLater(0, dealer.doRead)
-        self.assertFalse(ours.active())
+        reads = Recorder()
+        dealer.read_scheduled = theirs = reactor.callLater(0, reads, b"read")
         self.assertIs(dealer.read_scheduled, theirs)
+        await reads.wait()
+        await turns()
+        dealer.read_scheduled = theirs = reactor.callLater(0, reads, b"read")
+        dealer.shutdown()
+        self.assertFalse(theirs.active())
 
     async def test_done(self) -> None:
         """
@@ -448,8 +454,8 @@ class ReadScheduledTests(ZmqTestCase):
 
     async def test_insideCallback(self) -> None:
         """
-        A read scheduled in a callback that spends the budget is the only one,
-        and is taken back when the connection closes.
+        A read scheduled in a callback that spends the budget is taken back as
+        well.
         """
 
         class Old(ZmqDealerConnection):
@@ -463,7 +469,7 @@ class ReadScheduledTests(ZmqTestCase):
         raw.send(b"first")
         raw.send(b"second")
         dealer.doRead()
-        self.assertEqual(len(reactor.getDelayedCalls()), len(before) + 1)
+        self.assertGreater(len(reactor.getDelayedCalls()), len(before))
         dealer.shutdown()
         self.assertEqual(reactor.getDelayedCalls(), before)
 
@@ -712,20 +718,66 @@ class OtherTypesTests(ZmqTestCase):
         self.assertEqual(await publisher.messageReceived.wait(), [[b"\1tag"]])
 
 
-@contextlib.contextmanager
-def silentInput() -> Iterator[None]:
-    """
-    Standard input as it is on a terminal where nobody types.
-    """
-    saved = os.dup(0)
-    reader, writer = os.pipe()
-    os.dup2(reader, 0)
+#: A program that closes a socket behind our back, once without, once with
+#: waiting until libzmq has given the descriptor back to the system, where
+#: epoll's bookkeeping is in danger.  A process of its own, because reactors
+#: take such damage with them.
+BEHIND_OUR_BACK = """
+import os, sys
+import tests.conftest
+from twisted.internet import reactor
+from txzmq import *
+
+factory = ZmqFactory()
+then = sys.argv[1]
+
+class Pair(ZmqPairConnection):
+    def messageReceived(self, message):
+        print("received", message)
+        factory.shutdown()
+        reactor.stop()
+
+    def connectionLost(self, reason):
+        super().connectionLost(reason)
+        if factory.connections is not None:
+            print("lost", self.fd, self.socket, self in factory.connections)
+
+def isOpen(fd):
     try:
-        yield
-    finally:
-        os.dup2(saved, 0)
-        for fd in (saved, reader, writer):
-            os.close(fd)
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+def take():
+    fd = lost.fd
+    lost.socket.close()
+    while then != "at once" and isOpen(fd):
+        pass
+    if then == "send":
+        for message in (b"x", [b"x", b"y"]):
+            try:
+                lost.send(message)
+            except ZmqSocketError:
+                print("refused")
+    if then == "shutdown":
+        lost.shutdown()
+    goOn(5)
+
+def goOn(turns):
+    if turns:
+        reactor.callLater(0, goOn, turns - 1)
+        return
+    print(lost in reactor.getReaders())
+    one = Pair(factory, ZmqEndpoint("bind", "inproc://one"))
+    other = ZmqPairConnection(factory, ZmqEndpoint("connect", "inproc://one"))
+    other.send(b"message")
+
+lost = Pair(factory, ZmqEndpoint("bind", "inproc://lost"))
+reactor.callWhenRunning(reactor.callLater, 0, take)
+reactor.callLater(PATIENCE, os._exit, 1)
+reactor.run()
+""".replace("PATIENCE", str(PATIENCE / 2))
 
 
 class LostTests(ZmqTestCase):
@@ -783,42 +835,39 @@ class LostTests(ZmqTestCase):
         await connection.reasons.wait()
         await calls[0]
 
+    async def takeAway(self, then: str) -> list[str]:
+        """
+        Run :data:`BEHIND_OUR_BACK`.
+
+        :return: the lines that it prints.
+        """
+        root = os.path.dirname(os.path.dirname(__file__))
+        out, err, code = await getProcessOutputAndValue(
+            sys.executable, ["-c", BEHIND_OUR_BACK, then], {**os.environ, "PYTHONPATH": root}, root
+        )
+        self.assertEqual(code, 0, err.decode())
+        self.assertNotIn(b"Traceback", out + err)
+        return out.decode().splitlines()
+
     async def test_socketClosed(self) -> None:
         """
-        A socket that is closed behind our back is noticed, and the reactor
-        goes on.
+        A socket that is closed behind our back is noticed; the reactor goes
+        on, and so do connections that are made later.
         """
-        with silentInput():
-            connection = self.lost(ZmqPairConnection)
-            await turns(2)
-            connection.socket.close()
-            await connection.reasons.wait()
-        self.assertEqual((connection.socket, connection.fd), (None, -1))
-        self.assertNotIn(connection, self.factory.connections)
-        self.assertNotIn(connection, reactor.getReaders())
-        await turns(2)
-        self.assertEqual(len(connection.reasons.events), 1)
+        for then in ("at once", "after a while", "shutdown"):
+            self.assertEqual(
+                await self.takeAway(then),
+                ["lost -1 None False", "False", "received [b'message']"],
+                then,
+            )
 
     async def test_sendOnClosedSocket(self) -> None:
         """
         Sending by it is an error.
         """
-        connection = self.bound(ZmqPairConnection)
-        connection.socket.close()
-        self.assertRaises(ZmqSocketError, connection.send, b"x")
-        self.assertRaises(ZmqSocketError, connection.send, [b"x", b"y"])
-        connection.shutdown()
-
-    async def test_othersGoOn(self) -> None:
-        """
-        Other connections do not notice.
-        """
-        dealer, raw = self.withRaw(Dealer, zmq.DEALER)
-        connection = self.lost(ZmqPairConnection)
-        connection.socket.close()
-        raw.send(b"message")
-        self.assertEqual(await dealer.gotMessage.wait(), [b"message"])
-        connection.shutdown()
+        lines = await self.takeAway("send")
+        self.assertEqual(sorted(lines)[-2:], ["refused", "refused"])
+        self.assertIn("lost -1 None False", lines)
 
 
 class EndpointTests(ZmqTestCase):
