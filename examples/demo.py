@@ -309,8 +309,7 @@ class Demo:
 
 def main(reactor, options):
     demo = Demo(reactor, options.patience)
-    # Not before Ctrl-C is ours to handle.
-    playing = deferLater(reactor, 0, lambda: ensureDeferred(demo.run()))
+    playing = ensureDeferred(demo.run())
     hasEnded = Deferred()
     playing.addBoth(lambda result: hasEnded.callback(None) or result)
 
@@ -336,4 +335,6 @@ def parseOptions():
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(line_buffering=True)  # whoever reads from a pipe sees lines at once
-    react(main, [parseOptions()])
+    options = parseOptions()
+    # Only when the reactor runs does Ctrl-C stop it in good order; so not before.
+    react(lambda reactor: deferLater(reactor, 0, main, reactor, options))

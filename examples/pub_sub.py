@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall, react
+from twisted.internet.task import LoopingCall, deferLater, react
 
 # Lets the example run from a checkout that is not installed.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
@@ -72,4 +72,6 @@ def parseOptions():
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(line_buffering=True)  # whoever reads from a pipe sees lines at once
-    react(main, [parseOptions()])
+    options = parseOptions()
+    # Only when the reactor runs does Ctrl-C stop it in good order; so not before.
+    react(lambda reactor: deferLater(reactor, 0, main, reactor, options))

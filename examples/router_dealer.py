@@ -91,4 +91,6 @@ def parseOptions():
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(line_buffering=True)  # whoever reads from a pipe sees lines at once
-    react(main, [parseOptions()])
+    options = parseOptions()
+    # Only when the reactor runs does Ctrl-C stop it in good order; so not before.
+    react(lambda reactor: deferLater(reactor, 0, main, reactor, options))

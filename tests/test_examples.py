@@ -23,7 +23,7 @@ from twisted.trial.unittest import TestCase
 
 import txzmq
 
-from .support import PATIENCE, Recorder
+from .support import PATIENCE, Recorder, ZmqTestCase
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 EXAMPLES = CHECKOUT / "examples"
@@ -122,23 +122,16 @@ class Program(ProcessProtocol):
         return self._ended
 
 
-class ExampleTestCase(TestCase):
+class ExampleTestCase(ZmqTestCase):
     """
     A test that starts programs.
     """
 
-    timeout = PATIENCE
-
     def setUp(self) -> None:
-        # The temporary files of the programs, and the sockets of the tests.
+        super().setUp()
+        # Where the programs make their temporary files.
         self.directory = tempfile.mkdtemp(prefix="txzmq-")
         self.addCleanup(shutil.rmtree, self.directory)
-
-    def ipc(self, name: str = "socket") -> str:
-        """
-        :return: an address that only this test has.
-        """
-        return f"ipc://{self.directory}/{name}"
 
     def start(
         self,
@@ -162,6 +155,8 @@ class ExampleTestCase(TestCase):
             # The library that this test runs with.
             "PYTHONPATH": str(Path(txzmq.__file__).resolve().parent.parent),
             "PYTHONWARNINGS": "error",
+            # Lines must arrive at once without it.
+            "PYTHONUNBUFFERED": "",
             "TMPDIR": self.directory,
             **environment,
         }
@@ -172,7 +167,7 @@ class ExampleTestCase(TestCase):
         self.addCleanup(program.kill)
         return program
 
-    async def bound(self, *command: str) -> tuple[Program, list[str]]:
+    async def bind(self, *command: str) -> tuple[Program, list[str]]:
         """
         Start an example that binds.
 
@@ -193,7 +188,7 @@ class PatternTests(ExampleTestCase):
         A publisher and a subscriber run by the manual's commands, and what one
         publishes the other receives.
         """
-        endpoint = f"--endpoint={self.ipc()}"
+        endpoint = f"--endpoint={self.ipcAddress()}"
         publisher = self.start("pub_sub.py", "--method=bind", endpoint, "--mode=publisher")
         subscriber = self.start("pub_sub.py", "--method=connect", endpoint, "--mode=subscriber")
         [received, *_] = await subscriber.says(r"^message received: \(b'(.*)', b''\)$")
@@ -206,7 +201,7 @@ class PatternTests(ExampleTestCase):
         """
         The same for push and pull.
         """
-        endpoint = f"--endpoint={self.ipc()}"
+        endpoint = f"--endpoint={self.ipcAddress()}"
         push = self.start("push_pull.py", "--method=bind", endpoint, "--mode=push")
         pull = self.start("push_pull.py", "--method=connect", endpoint, "--mode=pull")
         [consumed, *_] = await pull.says(r"^consuming \[b'(.*)', b'.*'\]$")
@@ -232,8 +227,8 @@ class PatternTests(ExampleTestCase):
         """
         A publisher bound over tcp and ipc has subscribers over both.
         """
-        options = ("-m", "bind", "-M", "publisher", "-i", "0.1", "-e", TCP, self.ipc())
-        _, addresses = await self.bound("pub_sub.py", *options)
+        options = ("-m", "bind", "-M", "publisher", "-i", "0.1", "-e", TCP, self.ipcAddress())
+        _, addresses = await self.bind("pub_sub.py", *options)
         for address in addresses:
             subscriber = self.start("pub_sub.py", "-m", "connect", "-e", address)
             await subscriber.says("^message received")
@@ -244,7 +239,7 @@ class PatternTests(ExampleTestCase):
         Of two programs that pull, each gets work, and none gets the other's.
         """
         options = ("-m", "bind", "-M", "push", "-i", "0.1", "-e", TCP)
-        _, [address] = await self.bound("push_pull.py", *options)
+        _, [address] = await self.bind("push_pull.py", *options)
         workers = [self.start("push_pull.py", "-e", address) for _ in range(2)]
         shares = [{match[1] for match in await w.says("^consuming (.*)", 2)} for w in workers]
         self.assertEqual(shares[0] & shares[1], set())
@@ -254,7 +249,7 @@ class PatternTests(ExampleTestCase):
         The program that pushes says so when nobody is there to pull.
         """
         options = ("-m", "bind", "-M", "push", "-i", "0.1", "-e", TCP)
-        push, _ = await self.bound("push_pull.py", *options)
+        push, _ = await self.bind("push_pull.py", *options)
         await push.says("^Skipping, no pull consumers")
         self.assertEqual(await push.endsOn("INT"), QUIET)
 
@@ -262,7 +257,7 @@ class PatternTests(ExampleTestCase):
         """
         Every question gets the reply to it.
         """
-        rep, [address] = await self.bound("req_rep.py", "-m", "bind", "-M", "rep", "-e", TCP)
+        rep, [address] = await self.bind("req_rep.py", "-m", "bind", "-M", "rep", "-e", TCP)
         req = self.start("req_rep.py", "-M", "req", "-i", "0.1", "-e", address)
         replies = await req.says(r"^the reply to 'question (\d+)' is \[b'QUESTION (\d+)'\]$", 3)
         self.assertEqual([reply.groups() for reply in replies[:3]], [(n, n) for n in "123"])
@@ -273,7 +268,7 @@ class PatternTests(ExampleTestCase):
         """
         A request that cannot be sent is reported.
         """
-        req, _ = await self.bound("req_rep.py", "-m", "bind", "-M", "req", "-e", TCP)
+        req, _ = await self.bind("req_rep.py", "-m", "bind", "-M", "req", "-e", TCP)
         await req.says("^no reply to 'question 1': .* cannot send now")
         self.assertEqual(await req.endsOn("INT"), QUIET)
 
@@ -281,7 +276,7 @@ class PatternTests(ExampleTestCase):
         """
         Ctrl-C ends a program whose request has not been answered.
         """
-        req = self.start("req_rep.py", "-M", "req", "-e", self.ipc("nobody"))
+        req = self.start("req_rep.py", "-M", "req", "-e", self.ipcAddress())
         await req.says("^asking")
         self.assertEqual(await req.endsOn("INT"), QUIET)
 
@@ -290,7 +285,7 @@ class PatternTests(ExampleTestCase):
         Each dealer hears of its own jobs, and of nobody else's.
         """
         options = ("-m", "bind", "-M", "router", "-e", TCP)
-        router, [address] = await self.bound("router_dealer.py", *options)
+        router, [address] = await self.bind("router_dealer.py", *options)
         dealers = [self.start("router_dealer.py", "-i", "0.1", "-e", address) for _ in range(2)]
         for dealer in dealers:
             await dealer.says(r"^'job 2 of process \d+' is done$")
@@ -351,7 +346,7 @@ class NewsTests(ExampleTestCase):
         :return: the beginnings of all lines that a reader says until then.
         """
         options = ("-m", "bind", "-M", "desk", "-i", "0.1", "-e", TCP)
-        desk, [address] = await self.bound("news.py", *options)
+        desk, [address] = await self.bind("news.py", *options)
         reader = self.start("news.py", "-M", mode, "-e", address)
         for pattern in patterns:
             await reader.says(pattern)
@@ -407,7 +402,7 @@ class TelemetryTests(ExampleTestCase):
         ends by itself.
         """
         options = ("-m", "bind", "-M", "publisher", "-i", "0.1", "-s", "10", "-e", TCP)
-        publisher, [address] = await self.bound("telemetry.py", *options)
+        publisher, [address] = await self.bind("telemetry.py", *options)
         subscriber = self.start("telemetry.py", "-e", address, "-b", "3")
         self.assertEqual(await subscriber.ends(), QUIET)
         status = r"^\[\d{4}-.*\+00:00\] status: {'sent': \d+}, received \d+, missed 0$"
@@ -419,12 +414,12 @@ class TelemetryTests(ExampleTestCase):
         """
         The subscriber carries on when the publisher is started again.
         """
-        options = ("-m", "bind", "-M", "publisher", "-i", "0.1", "-e", self.ipc(), "-s")
-        first, [address] = await self.bound("telemetry.py", *options, "10")
+        options = ("-m", "bind", "-M", "publisher", "-i", "0.1", "-e", self.ipcAddress(), "-s")
+        first, [address] = await self.bind("telemetry.py", *options, "10")
         subscriber = self.start("telemetry.py", "-e", address)
         await subscriber.says("'sent': [0-9]+0}")
         self.assertEqual(await first.endsOn("INT"), QUIET)
-        await self.bound("telemetry.py", *options, "1")
+        await self.bind("telemetry.py", *options, "1")
         await subscriber.says("'sent': [0-9]*[1-9]}")
         self.assertEqual(await subscriber.endsOn("INT"), QUIET)
 
@@ -505,7 +500,7 @@ class DemoTests(ExampleTestCase):
         """
         Ctrl-C ends it without a traceback, and leaves nothing behind.
         """
-        demo = self.start("demo.py")
+        demo = self.start("demo.py", "--patience", str(PATIENCE))
         await demo.says("^subscriber ipc .*message received")
         self.assertEqual(await demo.endsOn("INT"), (130, ""))
         self.assertEqual(demo.lines.events[-3:], ["Interrupted.", "", None])
@@ -551,7 +546,7 @@ class StructureTests(TestCase):
         """
         source = Path(__file__).read_text()
         for path in EXAMPLES.glob("*.py"):
-            self.assertRegex(source, rf'(start|bound)\("{path.name}"')
+            self.assertRegex(source, rf'(start|bind)\("{path.name}"')
 
     def test_executable(self) -> None:
         """
