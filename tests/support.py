@@ -6,6 +6,7 @@ what they get, raw pyzmq peers, and ways to wait for an event.
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import select
 import shutil
@@ -20,7 +21,7 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from txzmq import ZmqAgainError, ZmqEndpoint, ZmqEndpointType, ZmqFactory
+from txzmq import ReadBudget, ZmqAgainError, ZmqEndpoint, ZmqEndpointType, ZmqFactory
 
 #: Seconds after which a test that waits for something has failed.  Generous:
 #: it is there to end a test that hangs, not to measure one that is slow.
@@ -34,6 +35,9 @@ STEADY = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+#: A budget that does not end a read in our time.
+ENDLESS = ReadBudget(messages=1_000_000_000, seconds=3600, bytes=1 << 40)
 
 _names = (f"inproc://test-{number}" for number in itertools.count())
 
@@ -198,6 +202,14 @@ def signalled(connection: Any) -> bool:
     :return: whether libzmq tells the reactor to look at a connection.
     """
     return bool(select.select([connection], [], [], 0)[0])
+
+
+def alive(kind: type) -> int:
+    """
+    :return: how many objects of this class there are in the whole process.
+    """
+    gc.collect()
+    return sum(type(thing) is kind for thing in gc.get_objects())
 
 
 def inThread(function: Callable[..., Any], *args: Any) -> Deferred[Any]:

@@ -4,6 +4,8 @@ Tests of :mod:`txzmq.pair`.
 
 from __future__ import annotations
 
+import contextlib
+
 import zmq
 
 from txzmq import ZmqAgainError, ZmqPairConnection
@@ -58,8 +60,10 @@ class PairTests(ZmqTestCase):
         """
         one, other = self.pair("inproc://pair")
         other.shutdown()
-        await turns(3)
-        self.assertRaises(ZmqAgainError, one.send, [b"a", b"b"])
+        with contextlib.suppress(ZmqAgainError):
+            while True:  # libzmq closes in a thread of its own
+                one.send([b"a", b"b"])
+                await turns()
         new = self.connected(ZmqPairConnection, one)
         new.messageReceived = Recorder()
         await accepted(one.send, [b"c", b"d"])
