@@ -114,12 +114,20 @@ class Program(ProcessProtocol):
         self.transport.signalProcess(signal)
         return await self.ends()
 
-    def kill(self) -> Deferred[None]:
+    def stop(self) -> Deferred[None]:
+        """
+        End it if a failing test has not: first so that the demo can end its
+        own programs, then by force.
+        """
+        self._signal("TERM")
+        force = reactor.callLater(10, self._signal, "KILL")
+        return self._ended.addCallback(lambda _: force.active() and force.cancel())
+
+    def _signal(self, name: str) -> None:
         try:
-            self.transport.signalProcess("KILL")
+            self.transport.signalProcess(name)
         except ProcessExitedAlready:
             pass
-        return self._ended
 
 
 class ExampleTestCase(ZmqTestCase):
@@ -164,7 +172,7 @@ class ExampleTestCase(ZmqTestCase):
         path = command[0] if os.path.isabs(command[0]) else f"examples/{command[0]}"
         arguments = [path, *command[1:]]
         reactor.spawnProcess(program, path, arguments, variables, str(directory), usePTY=usePTY)
-        self.addCleanup(program.kill)
+        self.addCleanup(program.stop)
         return program
 
     async def bind(self, *command: str) -> tuple[Program, list[str]]:
