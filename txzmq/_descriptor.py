@@ -67,6 +67,12 @@ _POLLOUT = int(zmq.POLLOUT)
 #: Socket types that never have anything to read.
 _WRITE_ONLY = frozenset({zmq.PUSH, zmq.PUB})
 
+#: Those that may receive only at times, and the former.
+_ASK_FIRST = _WRITE_ONLY | {zmq.REQ, zmq.REP}
+
+#: Error numbers of a receive that say: nothing, or not now.
+_NOTHING = frozenset({errno.EAGAIN, int(zmq.EFSM)})
+
 #: What undoes the opening of an endpoint.
 _UNDO = {"bind": "unbind", "connect": "disconnect"}
 
@@ -158,22 +164,22 @@ class Descriptor:
     :param reactor: where to watch it.
     :param reader: what the reactor is to know; its ``doRead`` calls ours.
     :param receiver: who gets the messages.
-    :param budget: how much to read per turn.
     """
 
     __slots__ = (
+        "_asksFirst",
         "_closed",
+        "_foreignLook",
         "_inRead",
         "_item",
+        "_pendingLook",
         "_reactor",
         "_reader",
         "_receiver",
         "_recv",
         "_send",
         "_writeOnly",
-        "budget",
         "fd",
-        "pendingLook",
         "socket",
     )
 
@@ -183,19 +189,20 @@ class Descriptor:
         reactor: IZmqReactor,
         reader: IReadDescriptor,
         receiver: Receiver,
-        budget: ReadBudget,
     ) -> None:
         self.socket = socket
         self.fd: int = socket.getsockopt(zmq.FD)  # type: ignore[assignment]
-        self.budget = budget
-        self.pendingLook: Optional[IDelayedCall] = None
+        self._pendingLook: Optional[IDelayedCall] = None
+        self._foreignLook: Optional[IDelayedCall] = None
         self._reactor = reactor
         self._reader = reader
         self._receiver = receiver
         self._closed = False
         self._inRead = False
         self._item = (socket, _POLLIN)
-        self._writeOnly = socket.getsockopt(zmq.TYPE) in _WRITE_ONLY
+        socketType = socket.getsockopt(zmq.TYPE)
+        self._writeOnly = socketType in _WRITE_ONLY
+        self._asksFirst = socketType in _ASK_FIRST
         # The methods of pyzmq's C class: those of zmq.Socket wrap them, at a
         # cost of a third.
         self._recv: Callable[..., Any] = _BaseSocket.recv.__get__(socket)
@@ -218,12 +225,23 @@ class Descriptor:
         self._closed = True
         # Out of the reactor first: the number of the descriptor is free for
         # others as soon as the socket is closed.
-        self._reactor.removeReader(self._reader)
-        self._cancelLook()
+        self._leaveReactor()
+        self._cancelLooks()
         socket, self.fd = self.socket, -1
         self._send = self._recv = _raiseClosed
         del self.socket, self._item, self._reader, self._receiver, self._reactor
         socket.close()
+
+    def _leaveReactor(self) -> None:
+        try:
+            self._reactor.removeReader(self._reader)
+        except OSError:
+            # Somebody has closed the socket behind our back.  The epoll reactor
+            # cannot unregister a number that the system has forgotten, keeps it
+            # for a reader, and would be deaf to the next socket that gets it.
+            watched = getattr(self._reactor, "_reads", None)
+            if isinstance(watched, set):
+                watched.discard(self.fd)
 
     # Endpoints
 
@@ -275,28 +293,38 @@ class Descriptor:
 
     # Looking
 
+    @property
+    def scheduledLook(self) -> Optional[IDelayedCall]:
+        """
+        The call that will look for messages, if one is scheduled.
+        """
+        for call in (self._pendingLook, self._foreignLook):
+            if call is not None and call.active():
+                return call
+        return None
+
+    @scheduledLook.setter
+    def scheduledLook(self, call: Optional[IDelayedCall]) -> None:
+        # It may do anything: ours stays, and closing cancels both.
+        self._foreignLook = call
+
     def look(self) -> None:
         """
         Look for messages in a later turn of the reactor.  To be called after
-        anything that was done to the socket outside of this class.
+        anything that was done to the socket outside of a read.
         """
-        if self.pendingLook is None and not self._inRead and not self._writeOnly:
+        if self._writeOnly or self._inRead:
+            return
+        # A subclass that got it from us may have cancelled it.
+        if self._pendingLook is None or not self._pendingLook.active():
             self._comeBack()
 
     def _comeBack(self) -> None:
         if not self._closed:
-            self.pendingLook = self._reactor.callLater(0, self._look)
-
-    def replaceLook(self, call: Optional[IDelayedCall]) -> None:
-        """
-        Somebody else has scheduled the look, or believes to have none.
-        """
-        if call is not None and call is not self.pendingLook:
-            self._cancelLook()
-            self.pendingLook = call
+            self._pendingLook = self._reactor.callLater(0, self._look)
 
     def _look(self) -> None:
-        self.pendingLook = None
+        self._pendingLook = None
         try:
             ready = zmq_poll([self._item], 0)
         except zmq.ZMQError as error:
@@ -306,29 +334,28 @@ class Descriptor:
             # The reactor sets the logging context for its readers only.
             callWithLogger(self._reader, self._reader.doRead)  # type: ignore[no-untyped-call]
 
-    def _cancelLook(self) -> None:
-        pending, self.pendingLook = self.pendingLook, None
-        if pending is not None and pending.active():
-            pending.cancel()
+    def _cancelLooks(self) -> None:
+        for call in (self._pendingLook, self._foreignLook):
+            if call is not None and call.active():
+                call.cancel()
+        self._pendingLook = self._foreignLook = None
 
     # Receiving
 
-    def doRead(self) -> None:
+    def doRead(self, budget: ReadBudget) -> None:
         """
         Deliver what waits, within the budget.  No exception comes out of it.
         """
         if self._closed or self._inRead:
             return
-        if self.pendingLook is not None:
-            self._cancelLook()
+        if self._pendingLook is not None or self._foreignLook is not None:
+            self._cancelLooks()
         self._inRead = True
         try:
-            if self._writeOnly:
-                # Asking consumes the signal, which would wake us for ever.
-                zmq_poll([self._item], 0)
-                more = False
-            else:
-                more = self._drain()
+            # Where receiving is an error, only asking consumes the signal,
+            # which would wake us without end.
+            mayReceive = not self._asksFirst or zmq_poll([self._item], 0)
+            more = bool(mayReceive) and self._drain(budget)
         except zmq.ZMQError as error:
             self._lost(error)
             return
@@ -337,21 +364,23 @@ class Descriptor:
         if more:
             self._comeBack()
 
-    def _drain(self) -> bool:
+    def _drain(self, budget: ReadBudget) -> bool:
         """
         :return: whether the budget ended it, and there may be more.
         """
         recv = self._recv
         receiver = self._receiver
-        left, seconds, room = self.budget
+        left, seconds, room = budget
         deadline = perf_counter() + seconds
         stride = 1
         while True:
             for _ in repeat(None, stride):
                 try:
                     frame = recv(_NOBLOCK, False)
-                except zmq.Again:
-                    return False
+                except zmq.ZMQError as error:
+                    if error.errno in _NOTHING:
+                        return False
+                    raise
                 message = [frame.bytes]
                 while frame.more:
                     frame = recv(_NOBLOCK, False)
@@ -400,8 +429,8 @@ class Descriptor:
             self._send(message, _NOBLOCK)
         except zmq.ZMQError as error:
             self._sendAnyway([message], error)
-        if not self._writeOnly and self.pendingLook is None and not self._inRead:
-            self._comeBack()
+        if not self._writeOnly:
+            self.look()
 
     def sendMultipart(self, frames: Sequence[bytes]) -> None:
         """
@@ -416,8 +445,8 @@ class Descriptor:
                 self._sendAnyway(frames, None)
         except zmq.ZMQError as error:
             self._sendAnyway(frames, error)
-        if not self._writeOnly and self.pendingLook is None and not self._inRead:
-            self._comeBack()
+        if not self._writeOnly:
+            self.look()
 
     def _attempt(self, frames: Sequence[bytes]) -> bool:
         """
@@ -451,6 +480,8 @@ class Descriptor:
 
         :param error: why; ``None`` if the peer died half-way.
         """
+        # Refused or not, it has consumed the signal of what came meanwhile.
+        self.look()
         for _ in range(_ATTEMPTS):
             if error is not None and not self._isFalseAlarm(error):
                 break
@@ -462,6 +493,8 @@ class Descriptor:
                 # The answer is true now: the events were read just before.
                 error = again
                 break
+        if isinstance(error, ZmqSocketError):
+            raise error
         raise self._explain(error or zmq.Again()) from error
 
     def _isFalseAlarm(self, error: zmq.ZMQError) -> bool:
@@ -472,8 +505,6 @@ class Descriptor:
         )
 
     def _explain(self, error: zmq.ZMQError) -> ZmqSocketError:
-        if isinstance(error, ZmqSocketError):
-            return error
         number = error.errno or 0
         if number == zmq.EAGAIN:
             return ZmqAgainError(

@@ -17,8 +17,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
-from .errors import ZmqError, ZmqReplyError, ZmqRequestIdError, ZmqTooManyRequestsError
+from .errors import (
+    ZmqClosedError,
+    ZmqError,
+    ZmqReplyError,
+    ZmqRequestIdError,
+    ZmqTooManyRequestsError,
+)
 
 #: Bytes in an id: as many as a UUID has, for 128 random bits.
 ID_SIZE = 16
@@ -112,24 +119,25 @@ class PendingRequests(dict[bytes, Request]):
             request.timer = None
             request.errback(error)
 
-    def failAll(self, makeError: Callable[[], ZmqError]) -> None:
+    def failAll(self, makeError: Callable[[], ZmqClosedError]) -> None:
         """
-        End every wait with an error.  Requests that nobody listens to end
-        quietly: the log has no use for one unhandled error after the other.
+        End every wait, because the connection is closed.  Where nobody handles
+        it, it ends quietly: the log has no use for one unhandled error after
+        the other.
         """
-        waiting = list(self)
-        for messageId in waiting:
+        for messageId in list(self):
             request = self.take(messageId)
-            # One that was answered or cancelled by the callback of another.
-            if request is None:
-                continue
-            heard = bool(request.callbacks)
-            request.errback(makeError())
-            if not heard:
-                request.addErrback(lambda failure: None)
+            # The callbacks of one may have ended the wait of another.
+            if request is not None:
+                request.errback(makeError())
+                request.addErrback(_ignoreClosed)
 
     def _cancelled(self, request: Any) -> None:
         self.take(request.messageId)
+
+
+def _ignoreClosed(failure: Failure) -> None:
+    failure.trap(ZmqClosedError)  # type: ignore[no-untyped-call]
 
 
 class MessageId(bytes):

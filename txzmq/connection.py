@@ -118,7 +118,7 @@ class ZmqConnection:
             self.identity = identity
         checkReactor(factory.reactor)
         socket = factory.openSocket(encode("socketType", self.socketType))
-        self._descriptor = Descriptor(socket, factory.reactor, self, self, self.readBudget)
+        self._descriptor = Descriptor(socket, factory.reactor, self, self)
         try:
             applyAll(self._descriptor.setOption, self)
             if endpoint is not None:
@@ -174,11 +174,11 @@ class ZmqConnection:
         The delayed call that will look for messages, or ``None``.  Subclasses
         with a ``send`` of their own assign to it.
         """
-        return None if self._descriptor is None else self._descriptor.pendingLook
+        return None if self._descriptor is None else self._descriptor.scheduledLook
 
     @read_scheduled.setter
     def read_scheduled(self, call: Optional[IDelayedCall]) -> None:
-        self._open().replaceLook(call)
+        self._open().scheduledLook = call
 
     def _settingChanged(self, name: str, value: object) -> None:
         """
@@ -252,7 +252,7 @@ class ZmqConnection:
         Deliver what has come.  Called by the reactor.
         """
         if self._descriptor is not None:
-            self._descriptor.doRead()
+            self._descriptor.doRead(self.readBudget)
 
     # Closing
 
