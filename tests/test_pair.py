@@ -58,7 +58,9 @@ class PairTests(ZmqTestCase):
         When the other one has gone, sending fails; a new one can take its
         place, and gets whole messages.
         """
-        one, other = self.pair("inproc://pair")
+        one, other = self.pair("tcp://127.0.0.1:*")
+        await accepted(one.send, b"hello")
+        await other.messageReceived.wait()
         other.shutdown()
         with contextlib.suppress(ZmqAgainError):
             while True:  # libzmq closes in a thread of its own
