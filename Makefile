@@ -9,7 +9,7 @@ made := $(VENV)/made-with-$(subst /,-,$(PYTHON))
 pip := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test clean
+.PHONY: help demo test bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -20,8 +20,11 @@ demo: $(VENV)/installed ## show all patterns at work, between processes
 test: $(VENV)/installed-test ## run all tests, the examples included
 	$(VENV)/bin/python -m pytest
 
+bench: ## measure against other libraries; 25 minutes, QUICK=1 3 minutes
+	$(PYTHON) -m benchmarks $(if $(QUICK),--quick) --json benchmarks/results.json
+
 clean: ## remove what the others have made
-	rm -rf $(VENV) .tox build dist *.egg-info docs/_build htmlcov
+	rm -rf $(VENV) benchmarks/.envs .tox build dist *.egg-info docs/_build htmlcov
 	rm -rf .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache _trial_temp*
 
 $(made):
