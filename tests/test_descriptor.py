@@ -745,7 +745,7 @@ class Pair(ZmqPairConnection):
 
     def connectionLost(self, reason):
         super().connectionLost(reason)
-        if factory.connections is not None:
+        if self is lost:
             print("lost", self.fd, self.socket, self in factory.connections)
 
 def isOpen(fd):
