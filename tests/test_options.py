@@ -303,17 +303,6 @@ class SettingTests(ZmqTestCase):
         del cls.highWaterMark
         self.assertSocket(cls(self.factory), {zmq.SNDHWM: 0})
 
-    def test_instanceAfterClassAssignment(self) -> None:
-        """
-        A living connection still notices assignments after its class was
-        assigned to.
-        """
-        cls = subclass()
-        connection = cls(self.factory)
-        cls.highWaterMark = 7
-        connection.highWaterMark = 8
-        self.assertSocket(connection, {zmq.SNDHWM: 8, zmq.RCVHWM: 8})
-
     def test_beforeInit(self) -> None:
         """
         A subclass may set its own before the base is constructed.

@@ -47,6 +47,7 @@ from twisted.python.log import callWithLogger
 from zmq.backend import Socket as _BaseSocket
 from zmq.backend import zmq_poll
 
+from ._frames import toBytes
 from .errors import (
     ZmqAgainError,
     ZmqClosedError,
@@ -164,6 +165,8 @@ class Descriptor:
     :param reactor: where to watch it.
     :param reader: what the reactor is to know; its ``doRead`` calls ours.
     :param receiver: who gets the messages.
+    :ivar socket: the socket, as long as it is open.
+    :ivar fd: what the reactor watches; -1 once closed.
     """
 
     __slots__ = (
@@ -223,14 +226,17 @@ class Descriptor:
         if self._closed:
             return
         self._closed = True
-        # Out of the reactor first: the number of the descriptor is free for
-        # others as soon as the socket is closed.
-        self._leaveReactor()
-        self._cancelLooks()
-        socket, self.fd = self.socket, -1
-        self._send = self._recv = _raiseClosed
-        del self.socket, self._item, self._reader, self._receiver, self._reactor
-        socket.close()
+        socket = self.socket
+        try:
+            # Out of the reactor first: the number of the descriptor is free
+            # for others as soon as the socket is closed.
+            self._leaveReactor()
+            self._cancelLooks()
+        finally:
+            self.fd = -1
+            self._send = self._recv = _raiseClosed
+            del self.socket, self._item, self._reader, self._receiver, self._reactor
+            socket.close()
 
     def _leaveReactor(self) -> None:
         try:
@@ -252,19 +258,21 @@ class Descriptor:
         :return: the real address, without wildcards.
         :raise ZmqEndpointError: it cannot be.
         """
-        name = address.decode("utf-8") if isinstance(address, bytes) else address
-        if endpointType not in _UNDO:
+        endpoint = (endpointType, address)
+        if not isinstance(endpointType, str) or endpointType not in _UNDO:
             raise _endpointError(
-                (endpointType, name), errno.EINVAL, f"{endpointType!r} is neither bind nor connect"
+                endpoint, errno.EINVAL, f"{endpointType!r} is neither bind nor connect"
             )
-        if not isinstance(name, str):
-            raise _endpointError((endpointType, name), errno.EINVAL, "an address is text")
+        try:
+            name = toBytes(address).decode("utf-8")
+        except ValueError as error:
+            raise _endpointError(endpoint, errno.EINVAL, "an address is text") from error
         try:
             getattr(self.socket, endpointType)(name)
         except zmq.ZMQError as error:
             number = error.errno or 0
             why = _ADVICE.get(number) or zmq.strerror(number)
-            raise _endpointError((endpointType, name), number, why) from error
+            raise _endpointError(endpoint, number, why) from error
         finally:
             self.look()
         real: bytes = self.socket.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]
@@ -326,6 +334,9 @@ class Descriptor:
     def _look(self) -> None:
         self._pendingLook = None
         try:
+            # libzmq takes a closed socket here for a file, and standard input.
+            if self.socket.closed:
+                raise zmq.ZMQError(zmq.ENOTSOCK)
             ready = zmq_poll([self._item], 0)
         except zmq.ZMQError as error:
             self._lost(error)

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from .errors import (
     ZmqClosedError,
@@ -129,15 +128,21 @@ class PendingRequests(dict[bytes, Request]):
             request = self.take(messageId)
             # The callbacks of one may have ended the wait of another.
             if request is not None:
-                request.errback(makeError())
-                request.addErrback(_ignoreClosed)
+                error = makeError()
+                request.errback(error)
+                _hush(request, error)
 
     def _cancelled(self, request: Any) -> None:
         self.take(request.messageId)
 
 
-def _ignoreClosed(failure: Failure) -> None:
-    failure.trap(ZmqClosedError)  # type: ignore[no-untyped-call]
+def _hush(request: Request, error: ZmqClosedError) -> None:
+    # Nobody may listen, yet somebody may come later to hear how it ended.
+    # Twisted has no public way to say that this failure need not be logged; an
+    # errback that swallows it would tell those who come later that all is well.
+    info = getattr(request, "_debugInfo", None)
+    if info is not None and info.failResult is not None and info.failResult.value is error:
+        info.failResult = None
 
 
 class MessageId(bytes):
@@ -222,6 +227,9 @@ class PendingReplies:
         The reply is on its way: a second one will be refused.
         """
         messageId.owner = None
+        self._forget(messageId)
+
+    def _forget(self, messageId: MessageId) -> None:
         key = messageId.envelope[-1]
         waiting = self._waiting.get(key)
         if waiting is messageId:
@@ -247,8 +255,10 @@ class PendingReplies:
         for key in list(self._waiting):
             if self._size <= target:
                 break
-            gone = self._waiting.pop(key)
-            self._size -= len(gone) if isinstance(gone, dict) else 1
+            waiting = self._waiting[key]
+            group = [waiting] if isinstance(waiting, MessageId) else list(waiting.values())
+            for messageId in group[: self._size - target]:
+                self._forget(messageId)
 
     @staticmethod
     def _explain(messageId: MessageId) -> str:

@@ -95,6 +95,9 @@ class ZmqConnection:
     #: (``ZMQ_ROUTING_ID``).
     identity: Union[bytes, str, None] = None
 
+    #: The factory; ``None`` once the connection is closed.
+    factory: Any = None
+
     _descriptor: Optional[Descriptor] = None
 
     def __init__(
@@ -103,8 +106,7 @@ class ZmqConnection:
         endpoint: Optional[ZmqEndpoint] = None,
         identity: Union[bytes, str, None] = None,
     ) -> None:
-        #: The factory; ``None`` once the connection is closed.
-        self.factory: Any = factory
+        self.factory = factory
         #: The endpoints that were opened, as they were given.
         self.endpoints: list[ZmqEndpoint] = []
         #: The real addresses of the endpoints that are bound.
@@ -123,14 +125,16 @@ class ZmqConnection:
             applyAll(self._descriptor.setOption, self)
             if endpoint is not None:
                 self.addEndpoints([endpoint])
+            factory.connections.add(self)
+            self._descriptor.start()
         except BaseException:
             self._close()
             raise
-        factory.connections.add(self)
-        self._descriptor.start()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.factory!r}, {self.endpoints!r})"
+        # Errors show us, also before we are constructed.
+        endpoints = vars(self).get("endpoints", [])
+        return f"{type(self).__name__}({self.factory!r}, {endpoints!r})"
 
     # The socket
 
@@ -201,10 +205,11 @@ class ZmqConnection:
         :raise ZmqEndpointError: one cannot be opened; those in front of it
             are closed again.
         """
+        wanted = [_toEndpoint(endpoint) for endpoint in endpoints]
         descriptor = self._open()
         opened: list[tuple[ZmqEndpoint, str]] = []
         try:
-            for endpoint in map(_toEndpoint, endpoints):
+            for endpoint in wanted:
                 opened.append((endpoint, descriptor.attach(*endpoint)))
         except BaseException:
             for endpoint, address in opened:

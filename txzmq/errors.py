@@ -8,7 +8,7 @@ Twisted or plain Python would already catch in its place::
      +-- ZmqSocketError            zmq.ZMQError, OSError
      |    +-- ZmqAgainError        zmq.Again, BlockingIOError
      |    |    +-- ZmqTooManyRequestsError
-     |    +-- ZmqEndpointError
+     |    +-- ZmqEndpointError     ValueError
      |    +-- ZmqClosedError       Twisted's ConnectionClosed
      +-- ZmqReactorError           RuntimeError
      +-- ZmqOptionError            ValueError

@@ -27,8 +27,13 @@ log = Logger()
 _TERMINATION_GRACE = 1.0
 
 
-#: Settings, and the lowest value of each.
-_LOWEST = {"ioThreads": 0, "lingerPeriod": -1, "maxSockets": 1}
+#: Settings, with the lowest and the highest value of each.  libzmq knows no
+#: upper limit for its sockets, and aborts when it finds one.
+_RANGE = {
+    "ioThreads": (0, 0x7FFFFFFF),
+    "lingerPeriod": (-1, 0x7FFFFFFF),
+    "maxSockets": (1, 65_535),
+}
 
 #: The settings that libzmq looks at when it opens the first socket.
 _CONTEXT_OPTIONS = {"ioThreads": zmq.IO_THREADS, "maxSockets": zmq.MAX_SOCKETS}
@@ -114,7 +119,7 @@ class ZmqFactory:
         return self._context
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in _LOWEST:
+        if name in _RANGE:
             _check(name, value)
             if name in _CONTEXT_OPTIONS and self._isInUse and value != getattr(self, name):
                 raise ZmqOptionError(
@@ -133,7 +138,7 @@ class ZmqFactory:
         :raise ZmqOptionError: a setting has a value that cannot be.
         """
         context = self.context
-        if context is None:
+        if context is None or self._isShutDown:
             raise ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
         if not self._isInUse:
             self._configure(context)
@@ -209,6 +214,8 @@ class ZmqFactory:
 
 
 def _check(name: str, value: object) -> None:
-    lowest = _LOWEST[name]
-    if not isinstance(value, int) or value < lowest:
-        raise ZmqOptionError(name, f"{name} is a whole number from {lowest} up, not {value!r}")
+    lowest, highest = _RANGE[name]
+    if not isinstance(value, int) or not lowest <= value <= highest:
+        raise ZmqOptionError(
+            name, f"{name} is a whole number from {lowest} to {highest}, not {value!r}"
+        )

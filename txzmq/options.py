@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import zmq
 
@@ -49,6 +49,7 @@ class Option(NamedTuple):
         raises ``TypeError`` or ``ValueError`` with a text that goes on after
         "highWaterMark".
     :ivar default: what libzmq does by itself, encoded; not set again.
+    :ivar until: the last moment to change it.
     """
 
     names: tuple[str, ...]
@@ -71,9 +72,9 @@ def _orDefault(value: Any) -> int:
     return _integer(-1)(value) or -1
 
 
-def _identity(value: Any) -> bytes:
+def _identity(value: Any) -> Optional[bytes]:
     if value is None:
-        return b""
+        return None
     if not isinstance(value, (bytes, str)):
         raise TypeError(f"is bytes or text, not {value!r}")
     identity = toBytes(value)
@@ -127,6 +128,8 @@ def apply(setOption: Callable[[int, Any], None], name: str, value: object) -> No
     :raise ZmqOptionError: the value cannot be.
     """
     encoded = encode(name, value)
+    if encoded is None:
+        return  # to have no identity is where a socket begins
     for option in OPTIONS[name].names:
         setOption(getattr(zmq, option), encoded)
 
@@ -143,8 +146,11 @@ def applyAll(setOption: Callable[[int, Any], None], owner: object) -> None:
 
 class Setting:
     """
-    A class attribute that reads like ``value``; assigning to it on a
+    A class attribute that reads like a plain value; assigning to it on a
     connection also tells the connection, by its ``_settingChanged``.
+
+    :param name: of the setting, a key of :data:`OPTIONS`.
+    :param value: what the class has.
     """
 
     def __init__(self, name: str, value: object) -> None:
@@ -178,7 +184,8 @@ def adopt(cls: type) -> None:
     Let assignments on the instances of ``cls`` be noticed.
 
     Turns the plain values that the class and its bases have for settings into
-    :class:`Setting`; a user's own property is left alone.
+    :class:`Setting`; a user's own property is left alone.  A value assigned to
+    a class while it has connections is turned when the next one is made.
     """
     for base in cls.__mro__:
         for name in OPTIONS.keys() & vars(base).keys():

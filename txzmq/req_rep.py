@@ -18,7 +18,7 @@ import zmq
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
-from ._frames import Frame, splitEnvelope
+from ._frames import Frame, splitEnvelope, toFrames
 from ._requests import MessageId, PendingReplies, PendingRequests, freshIds
 from .connection import ZmqConnection
 from .endpoint import ZmqEndpoint
@@ -89,6 +89,7 @@ class ZmqREQConnection(ZmqConnection):
         """
         try:
             self._open()
+            frames = toFrames(messageParts) if messageParts else []
             request = self._requests.open(self._getNextId(), self.maxPendingRequests)
         except Exception:
             return fail()
@@ -103,7 +104,7 @@ class ZmqREQConnection(ZmqConnection):
                 request.timer = self.factory.reactor.callLater(
                     seconds, self._timeoutRequest, messageId
                 )
-            self.send([messageId, b"", *messageParts])
+            self.send([messageId, b"", *frames])
         except Exception:
             self._requests.take(messageId)
             return fail()
@@ -192,7 +193,8 @@ class ZmqREPConnection(ZmqConnection):
         """
         self._open()
         request = self._replies.find(messageId)
-        self.send([*request.envelope, b"", *messageParts])
+        frames = toFrames(messageParts) if messageParts else []
+        self.send([*request.envelope, b"", *frames])
         self._replies.settle(request)
 
     def messageReceived(self, message: list[bytes]) -> object:
