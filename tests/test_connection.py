@@ -681,15 +681,18 @@ class ClosingTests(ConnectionTestCase):
         class Own(ZmqPullConnection):
             def doRead(self) -> None:
                 while self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
-                    received(self.socket.recv_multipart(zmq.NOBLOCK))
+                    self.recv_parts.append(self.socket.recv(zmq.NOBLOCK))
+                    if not self.socket.getsockopt(zmq.RCVMORE):
+                        message, self.recv_parts = self.recv_parts, []
+                        received(message)
 
         pull = self.bound(Own)
         push = self.connected(ZmqPushConnection, pull)
-        push.push(b"1")
+        push.push([b"1", b"part"])
         await received.wait(1)
         push.push(b"2")
         push.push(b"3")
-        self.assertEqual(await received.wait(3), [[b"1"], [b"2"], [b"3"]])
+        self.assertEqual(await received.wait(3), [[b"1", b"part"], [b"2"], [b"3"]])
         await turns()
         pull.shutdown()
         push.shutdown()

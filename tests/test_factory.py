@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 import threading
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import zmq
 from twisted.internet import reactor as globalReactor
@@ -503,16 +503,37 @@ class ShutdownTests(FactoryTestCase):
         self.factory.shutdown()
         self.assertTrue(context.closed)
 
+    def waits(self, *periods: int) -> list[Any]:
+        """
+        :return: how long shutting down is prepared to wait for the threads of
+            libzmq, where connections were opened with these linger periods.
+        """
+        waits: list[Any] = []
+        join = threading.Thread.join
+
+        def observed(thread: threading.Thread, timeout: Optional[float] = None) -> None:
+            waits.append(timeout)
+            join(thread, timeout)
+
+        self.patch(threading.Thread, "join", observed)
+        for period in periods:
+            self.factory.lingerPeriod = period
+            ZmqPushConnection(self.factory)
+        self.factory.shutdown()
+        return waits
+
+    def test_longestLinger(self) -> None:
+        """
+        It waits as long as any of them may linger, and little longer.
+        """
+        (seconds,) = self.waits(5000, 60_000, 100)
+        self.assertTrue(60 <= seconds <= 70, seconds)
+
     def test_endlessLinger(self) -> None:
         """
-        A linger period without end ends when the message is taken.
+        A linger period without end is one.
         """
-        self.factory.lingerPeriod = -1
-        raw = self.raw(zmq.PULL)
-        port = raw.bind_to_random_port("tcp://127.0.0.1")
-        self.connected(ZmqPushConnection, f"tcp://127.0.0.1:{port}").push(b"work")
-        self.factory.shutdown()
-        self.assertEqual(raw.recv_multipart(), [b"work"])
+        self.assertEqual(self.waits(100, -1, 100), [None])
 
     def test_foreignSocket(self) -> None:
         """
@@ -740,22 +761,29 @@ class RegisterTests(FactoryTestCase):
         self.other.shutdown()
         self.assertShutDown()
 
+    def counting(self) -> Any:
+        """
+        :return: a factory that counts how often it is told to shut down.
+        """
+
+        class Counting(ZmqFactory):
+            def shutdown(self) -> None:
+                self.calls.append("shutdown")
+                super().shutdown()
+
+        factory = Counting(self.reactor)
+        factory.calls = []
+        return factory
+
     def test_factoryFirst(self) -> None:
         """
         It can be shut down while the reactor runs; the reactor does not do it
         again.
         """
-        calls: list[str] = []
-
-        class Counting(ZmqFactory):
-            def shutdown(self) -> None:
-                calls.append("shutdown")
-                super().shutdown()
-
-        other = Counting(self.reactor)
+        other = self.counting()
         other.registerForShutdown()
         self.runOther(self.reactor, other.shutdown)
-        self.assertEqual(calls, ["shutdown"])
+        self.assertEqual(other.calls, ["shutdown"])
 
     def test_inEveryPhase(self) -> None:
         """
@@ -777,28 +805,21 @@ class RegisterTests(FactoryTestCase):
         """
         To register twice is to register once.
         """
-        calls: list[str] = []
-        reactor = self.reactor
-
-        class Counting(ZmqFactory):
-            def shutdown(self) -> None:
-                calls.append("shutdown")
-                super().shutdown()
-
-        other = Counting(reactor)
+        other = self.counting()
         other.registerForShutdown()
         other.registerForShutdown()
-        self.runOther(reactor)
-        self.assertEqual(calls, ["shutdown"])
+        self.runOther(self.reactor)
+        self.assertEqual(other.calls, ["shutdown"])
 
     def test_tooLate(self) -> None:
         """
         A factory that is shut down already does not register.
         """
-        self.other.shutdown()
-        self.other.registerForShutdown()
+        other = self.counting()
+        other.shutdown()
+        other.registerForShutdown()
         self.runOther(self.reactor)
-        self.assertShutDown()
+        self.assertEqual(other.calls, ["shutdown"])
 
     def test_beforeInit(self) -> None:
         """
@@ -821,11 +842,12 @@ class RegisterTests(FactoryTestCase):
         """
         It is taken back from the reactor that it was registered with.
         """
-        self.other.registerForShutdown()
-        self.other.reactor = globalReactor
-        self.other.shutdown()
+        other = self.counting()
+        other.registerForShutdown()
+        other.reactor = globalReactor
+        other.shutdown()
         self.runOther(self.reactor)
-        self.assertShutDown()
+        self.assertEqual(other.calls, ["shutdown"])
 
     def test_shutDownByAnother(self) -> None:
         """

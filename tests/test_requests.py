@@ -6,6 +6,7 @@ simple that they must be right.
 from __future__ import annotations
 
 import os
+import sys
 from itertools import islice
 from typing import Any, Optional
 
@@ -193,20 +194,29 @@ class PendingRequestsTests(SynchronousTestCase):
         self.pending.failAll(ZmqClosedError)
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    def test_failAllWhileFailing(self) -> None:
+    def test_cancelledWhileFailing(self) -> None:
         """
-        Whoever hears of the end of one request may cancel another, or end all.
+        Whoever hears of the end of one request may cancel another; the rest
+        end as they should.
         """
-        first = self.pending.open(b"1", 3)
-        second = self.pending.open(b"2", 3)
-        third = self.pending.open(b"3", 3)
-        first.addErrback(lambda failure: second.cancel())
-        first.addErrback(lambda failure: None)
-        second.addErrback(lambda failure: self.pending.failAll(ZmqClosedError))
+        first, second, third = (self.pending.open(messageId, 3) for messageId in (b"1", b"2", b"3"))
         outcomes: list[Any] = []
+        first.addErrback(lambda failure: second.cancel())
+        second.addErrback(lambda failure: outcomes.append(failure.type))
         third.addErrback(lambda failure: outcomes.append(failure.type))
         self.pending.failAll(ZmqClosedError)
-        self.assertEqual((outcomes, self.pending), ([ZmqClosedError], {}))
+        self.assertEqual((outcomes, self.pending), ([CancelledError, ZmqClosedError], {}))
+
+    def test_failAllWhileFailing(self) -> None:
+        """
+        Or end all of them.
+        """
+        first, second = (self.pending.open(messageId, 2) for messageId in (b"1", b"2"))
+        outcomes: list[Any] = []
+        first.addErrback(lambda failure: self.pending.failAll(ZmqRequestIdError))
+        second.addErrback(lambda failure: outcomes.append(failure.type))
+        self.pending.failAll(ZmqClosedError)
+        self.assertEqual((outcomes, self.pending), ([ZmqRequestIdError], {}))
 
     def test_openedWhileFailing(self) -> None:
         """
@@ -458,11 +468,23 @@ class PendingRepliesTests(SynchronousTestCase):
         """
         Everything can be forgotten at once.
         """
-        self.pending.add((b"client 1", b"id"))
-        self.pending.add((b"client 2", b"id"))
+        self.pending.add((b"client", b"1"))
+        self.pending.add((b"client", b"2"))
         self.pending.clear()
         self.assertEqual(len(self.pending), 0)
-        self.assertRaises(ZmqReplyError, self.pending.find, b"id")
+        self.assertRaises(ZmqReplyError, self.pending.find, b"1")
+
+    def test_nothingIsKept(self) -> None:
+        """
+        Of what has been answered nothing is kept, not even the id.
+        """
+        plain = bytes([1, 2, 3])
+        before = sys.getrefcount(plain)
+        for clients in ([b"1"], [b"1", b"2"]):
+            for messageId in [self.pending.add((client, plain)) for client in clients]:
+                self.pending.settle(messageId)
+            del messageId
+            self.assertEqual(sys.getrefcount(plain), before)
 
 
 class RepliesMachine(RuleBasedStateMachine):
