@@ -13,7 +13,7 @@ from . import environments
 from .results import METRICS, Results, about
 from .run import MeasurementError, measure
 from .targets import describe, judge
-from .workloads import SUBJECTS, WORKLOADS, Workload
+from .workloads import OTHERS, SUBJECTS, WORKLOADS, Workload
 
 #: Seconds per measurement, without what it takes to start two programs.
 _SECONDS = 0.7
@@ -26,7 +26,9 @@ _RETRIES = 2
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="shorter, three rounds, the main workloads"
+        "--quick",
+        action="store_true",
+        help="shorter, three rounds, the main workloads and subjects",
     )
     parser.add_argument(
         "--only", nargs="+", metavar="TEXT", help="workloads whose names have a text in them"
@@ -50,8 +52,8 @@ def _chosen(arguments: argparse.Namespace) -> list[tuple[Workload, list[str]]]:
         workloads = [w for w in workloads if any(text in w.name.lower() for text in wanted)]
     elif arguments.quick:
         workloads = [w for w in workloads if w.quick]
-    subjects = arguments.subjects
-    return [(w, [s for s in w.subjects if not subjects or s in subjects]) for w in workloads]
+    subjects = arguments.subjects or (set(SUBJECTS) - OTHERS if arguments.quick else SUBJECTS)
+    return [(w, [s for s in w.subjects if s in subjects]) for w in workloads]
 
 
 class Progress:

@@ -70,9 +70,10 @@ class Results:
 
     def save(self, path: Path) -> None:
         """
-        Write a file of JSON.
+        Write a file of JSON, one line per workload.
         """
-        path.write_text(json.dumps({"about": self.about, "rounds": self.rounds}, indent=1) + "\n")
+        lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in self.rounds.items())
+        path.write_text(f'{{"about": {json.dumps(self.about)},\n"rounds": {{\n{lines}\n}}}}\n')
 
     def add(self, workload: str, subject: str, values: dict[str, float]) -> None:
         """

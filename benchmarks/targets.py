@@ -16,6 +16,7 @@ class Target(NamedTuple):
     One thing to reach.
 
     :ivar against: what to compare with; empty for none.
+    :ivar baseline: a smaller workload, to compare with instead.
     :ivar bound: of the ratio to it, or of the value itself.
     :ivar metrics: what is to be within the bound; one of them is enough.
     :ivar atLeast: whether the bound is the lowest or the highest.
@@ -27,6 +28,7 @@ class Target(NamedTuple):
     metrics: tuple[str, ...] = ("rate", "cpu")
     atLeast: bool = True
     subject: str = "txzmq"
+    baseline: str = ""
 
 
 class Verdict(NamedTuple):
@@ -56,6 +58,15 @@ def _limits(workload: str, against: str = "", **bounds: float) -> Iterator[Targe
     """
     for metric, bound in bounds.items():
         yield Target(workload, against, bound, (metric,), atLeast=False)
+
+
+def _growth(workload: str, baseline: str, *metrics: str) -> Iterator[Target]:
+    """
+    Does not cost more each where there are more.  Half as much again is for
+    the processor's caches.
+    """
+    for metric in metrics:
+        yield Target(workload, "", 1.5, (metric,), atLeast=False, baseline=baseline)
 
 
 _LARGE = tuple(
@@ -90,6 +101,11 @@ TARGETS: tuple[Target, ...] = (
     Target("10 ms ticker", "", 0.95, ("rateKept", "cpuKept")),
     *_limits("1000 connections", open=60, memory=22),
     Target("PULL beside 1000 idle", "txzmq", 0.97, subject="txzmq-idle"),
+    *_growth("x 4 messages", "x 0.25 messages", "cpu"),
+    *_growth("1000 connections, all busy", "1 connections, all busy", "cpu"),
+    *_growth("10000 subscriptions", "1 subscriptions", "cpu"),
+    *_growth("10000 subscriptions", "100 subscriptions", "subscribe"),
+    *_growth("16384 pending requests", "256 pending requests", "cpu"),
 )
 
 
@@ -102,14 +118,18 @@ def judge(results: Results) -> list[Verdict]:
         for target in TARGETS
         if results.has(target.workload, target.subject)
         and (not target.against or results.has(target.workload, target.against))
+        and (not target.baseline or results.has(target.baseline, target.subject))
     ]
 
 
 def _verdict(target: Target, results: Results) -> Verdict:
-    workload, against, bound, metrics, atLeast, subject = target
+    workload, against, bound, metrics, atLeast, subject, baseline = target
     values = {}
     for metric in metrics:
-        if not against:
+        if baseline:
+            value = results.median(workload, subject, metric)
+            values[metric] = value / results.median(baseline, subject, metric)
+        elif not against:
             values[metric] = results.median(workload, subject, metric)
         elif atLeast:
             values[metric] = results.advantage(workload, subject, against, metric)
@@ -125,8 +145,9 @@ def describe(verdict: Verdict) -> tuple[str, str, str, str]:
     """
     target = verdict.target
     sign = "≥" if target.atLeast else "≤"
-    if target.against:
-        wanted = f"{sign} {target.bound:g} x {SUBJECTS[target.against].title}"
+    if target.against or target.baseline:
+        other = target.baseline or SUBJECTS[target.against].title
+        wanted = f"{sign} {target.bound:g} x {other}"
         found = [f"{METRICS[m].title} {value:.2f}" for m, value in verdict.values.items()]
     else:
         metric = METRICS[target.metrics[0]]

@@ -32,11 +32,13 @@ SUBJECTS = {
     "txzmq1-idle": Subject("txZMQ 1.0, 1000 idle", "txzmq1", "txzmq_classic.py", {"idle": 1000}),
 }
 
-_LIBRARIES = ("aiozmq", "asyncio", "uvloop")
+#: No part of a quick run.
+OTHERS = {"aiozmq", "asyncio", "uvloop"}
+
 _BOTH = ("txzmq", "txzmq1")
 _LISTS = (*_BOTH, "multipart")
 _CORE = (*_LISTS, "bare")
-_EVERYBODY = (*_CORE, *_LIBRARIES)
+_EVERYBODY = (*_CORE, *sorted(OTHERS))
 
 
 class Workload(NamedTuple):
@@ -180,7 +182,7 @@ def _others() -> Iterator[Workload]:
             yield _workload(
                 f"{pattern} one at a time" if window == 1 else f"{pattern} {window} in flight",
                 "REQ and REP, one at a time" if window == 1 else "REQ and REP, many in flight",
-                _LISTS if window == 1024 else (*_LISTS, *_LIBRARIES),
+                _LISTS if window == 1024 else (*_LISTS, *sorted(OTHERS)),
                 role,
                 pattern,
                 "10 B",
@@ -191,7 +193,7 @@ def _others() -> Iterator[Workload]:
     yield _workload(
         "10 ms ticker",
         "A 10 ms ticker beside a flood",
-        (*_BOTH, *_LIBRARIES),
+        (*_BOTH, *sorted(OTHERS)),
         "receive",
         "PULL",
         quick=True,
