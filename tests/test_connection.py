@@ -395,6 +395,24 @@ class OpeningTests(ConnectionTestCase):
         self.factory.shutdown()
         self.assertTrue(context.closed)
 
+    def test_factoryClosedMeanwhile(self) -> None:
+        """
+        A factory that is shut down while a connection is made closes that too.
+        """
+        logged = self.logged()
+
+        class Fatal(ZmqPullConnection):
+            def addEndpoints(self, endpoints: Any) -> None:
+                try:
+                    super().addEndpoints(endpoints)
+                except ZmqEndpointError:
+                    self.factory.shutdown()
+                    raise
+
+        context = self.factory.context
+        self.assertRaises(ZmqEndpointError, Fatal, self.factory, bind("nowhere"))
+        self.assertEqual((self.factory.connections, context.closed, logged), (None, True, []))
+
     def test_halfOfTheEndpoints(self) -> None:
         """
         Where one of several endpoints fails, those before it are undone, and

@@ -5,6 +5,7 @@ simple that they must be right.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from itertools import islice
@@ -184,6 +185,7 @@ class PendingRequestsTests(SynchronousTestCase):
         """
         self.pending.open(b"id", 1)
         self.pending.failAll(ZmqClosedError)
+        gc.collect()
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_failAllHalfHeard(self) -> None:
@@ -192,7 +194,25 @@ class PendingRequestsTests(SynchronousTestCase):
         """
         self.pending.open(b"id", 1).addCallback(len)
         self.pending.failAll(ZmqClosedError)
+        gc.collect()
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_failAllHeardLater(self) -> None:
+        """
+        Who listens later still hears how it ended.
+        """
+        request = self.pending.open(b"id", 1)
+        self.pending.failAll(ZmqClosedError)
+        self.failureResultOf(request, ZmqClosedError)
+
+    def test_failAllFailingListener(self) -> None:
+        """
+        What a listener itself fails with is logged.
+        """
+        self.pending.open(b"id", 1).addErrback(lambda failure: 1 // 0)
+        self.pending.failAll(ZmqClosedError)
+        gc.collect()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_cancelledWhileFailing(self) -> None:
         """
