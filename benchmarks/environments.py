@@ -66,7 +66,11 @@ def versions(name: str) -> dict[str, str]:
     :return: what is installed in an environment, by name.
     """
     output = subprocess.run(
-        [python(name), "-c", _LIST_VERSIONS], check=True, capture_output=True, text=True
+        # Isolated: what lies in the current directory is not installed.
+        [python(name), "-I", "-c", _LIST_VERSIONS],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     found: dict[str, str] = json.loads(output)
     return found

@@ -52,7 +52,7 @@ class Program:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             preexec_fn=prepare,
-            env={**os.environ, **_MALLOC},
+            env={**os.environ, **_MALLOC, "PYTHONPATH": ""},
         )
 
     def tell(self, value: object) -> None:
