@@ -16,8 +16,10 @@ from typing import Any
 
 import zmq
 from twisted.internet import reactor
+from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.threads import deferToThread
 from twisted.internet.utils import getProcessOutputAndValue
+from zope.interface import implementer
 
 from txzmq import (
     ReadBudget,
@@ -27,6 +29,7 @@ from txzmq import (
     ZmqDealerConnection,
     ZmqEndpoint,
     ZmqEndpointError,
+    ZmqFactory,
     ZmqFrameError,
     ZmqFrameTypeError,
     ZmqPairConnection,
@@ -37,6 +40,7 @@ from txzmq import (
     ZmqSocketError,
     ZmqSubConnection,
 )
+from txzmq._descriptor import Descriptor
 
 from .support import (
     ENDLESS,
@@ -786,6 +790,25 @@ reactor.run()
 """.replace("PATIENCE", str(PATIENCE / 2))
 
 
+@implementer(IReactorFDSet)
+class StumblingReactor:
+    """
+    Forgets a reader, and complains nevertheless.
+
+    :param reads: what an epoll reactor keeps in an attribute of that name.
+    """
+
+    def __init__(self, reads: object) -> None:
+        self._reads = reads
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+    def removeReader(self, reader: object) -> None:
+        reactor.removeReader(reader)
+        raise OSError(errno.EBADF, "no such descriptor")
+
+
 class LostTests(ZmqTestCase):
     """
     Somebody closes the socket, or its context, behind our back.
@@ -841,6 +864,28 @@ class LostTests(ZmqTestCase):
         await connection.reasons.wait()
         await calls[0]
 
+    async def test_socketClosedHere(self) -> None:
+        """
+        A socket that is closed behind our back is noticed at the next look.
+        """
+        connection, log = self.lost(ZmqPairConnection), self.logged()
+        connection.socket.close()
+        (reason,) = await connection.reasons.wait()
+        self.assertEqual(reason.value.errno, zmq.ENOTSOCK)
+        self.assertIsNone(connection.socket)
+        self.assertEqual(len([text for text in log if "lost its socket" in text]), 1, log)
+
+    async def test_reactorDoesNotLetGo(self) -> None:
+        """
+        A connection closes even if the reactor stumbles over its descriptor.
+        """
+        for watched in (set(), None):
+            connection = ZmqPairConnection(ZmqFactory(StumblingReactor(watched)))
+            factory = connection.factory
+            connection.shutdown()
+            self.assertEqual((connection.socket, factory.connections), (None, set()))
+            factory.shutdown()
+
     async def takeAway(self, then: str) -> list[str]:
         """
         Run :data:`BEHIND_OUR_BACK`.
@@ -874,6 +919,24 @@ class LostTests(ZmqTestCase):
         lines = await self.takeAway("send")
         self.assertEqual(sorted(lines)[-2:], ["refused", "refused"])
         self.assertIn("lost -1 None False", lines)
+
+
+class ClosingTests(ZmqTestCase):
+    """
+    The descriptor by itself.
+    """
+
+    async def test_twice(self) -> None:
+        """
+        It can be closed more than once, and is out of the reactor then.
+        """
+        connection = self.bound(ZmqPairConnection)
+        socket = self.factory.context.socket(zmq.PAIR)
+        descriptor = Descriptor(socket, reactor, connection, connection)
+        descriptor.close()
+        descriptor.close()
+        self.assertTrue(socket.closed)
+        self.assertEqual(descriptor.fd, -1)
 
 
 class EndpointTests(ZmqTestCase):
