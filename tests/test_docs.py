@@ -436,16 +436,6 @@ class PageTests(SynchronousTestCase):
         described = re.findall(r"\.\. auto(?:class|exception):: (\w+)", reference)
         self.assertEqual(sorted(described), sorted(txzmq.__all__))
 
-    def test_membersAreDescribed(self) -> None:
-        """
-        Every public method and property has a docstring, which the reference
-        shows.
-        """
-        for name in txzmq.__all__:
-            for member, value in vars(getattr(txzmq, name)).items():
-                if not member.startswith("_") and (callable(value) or hasattr(value, "__get__")):
-                    self.assertTrue((value.__doc__ or "").strip(), f"{name}.{member}")
-
     def test_oldModules(self) -> None:
         """
         The names of each old module can be imported from there.
