@@ -48,6 +48,7 @@ from zmq.backend import Socket as _BaseSocket
 from zmq.backend import zmq_poll
 
 from ._frames import toBytes
+from ._more import Answer, Ask, asker
 from .errors import (
     ZmqAgainError,
     ZmqClosedError,
@@ -170,6 +171,7 @@ class Descriptor:
     """
 
     __slots__ = (
+        "_asker",
         "_asksFirst",
         "_closed",
         "_foreignLook",
@@ -200,6 +202,8 @@ class Descriptor:
         self._reactor = reactor
         self._reader = reader
         self._receiver = receiver
+        # Made when needed: idle connections shall cost little.
+        self._asker: Optional[tuple[Ask, Answer]] = None
         self._closed = False
         self._inRead = False
         self._item = (socket, _POLLIN)
@@ -235,6 +239,7 @@ class Descriptor:
         finally:
             self.fd = -1
             self._send = self._recv = _raiseClosed
+            self._asker = None
             del self.socket, self._item, self._reader, self._receiver, self._reactor
             socket.close()
 
@@ -381,21 +386,23 @@ class Descriptor:
         """
         recv = self._recv
         receiver = self._receiver
+        if self._asker is None:
+            self._asker = asker(self.socket)
+        ask, more = self._asker
         left, seconds, room = budget
         deadline = perf_counter() + seconds
         stride = 1
         while True:
             for _ in repeat(None, stride):
                 try:
-                    frame = recv(_NOBLOCK, False)
+                    frame = recv(_NOBLOCK)
                 except zmq.ZMQError as error:
                     if error.errno in _NOTHING:
                         return False
                     raise
-                message = [frame.bytes]
-                while frame.more:
-                    frame = recv(_NOBLOCK, False)
-                    message.append(frame.bytes)
+                message = [frame]
+                while ask() or more.value:
+                    message.append(recv(_NOBLOCK))
                 try:
                     result = receiver.messageReceived(message)
                     if result is not None:
@@ -406,8 +413,8 @@ class Descriptor:
                 if self._closed:
                     return False
             left -= stride
-            # One frame stands for those of its stride: to add up all of them
-            # would cost a tenth of the throughput.
+            # The first frame of the last message stands for its stride: to add
+            # up all of them would cost a tenth of the throughput.
             room -= stride * len(frame)
             if left <= 0 or room <= 0 or perf_counter() >= deadline:
                 return True

@@ -122,11 +122,12 @@ class ZmqConnection:
         socket = factory.openSocket(encode("socketType", self.socketType))
         self._descriptor = Descriptor(socket, factory.reactor, self, self)
         try:
+            # Known from now on: whatever closes the factory closes us.
+            factory.connections.add(self)
             applyAll(self._descriptor.setOption, self)
             if endpoint is not None:
                 self.addEndpoints([endpoint])
-            factory.connections.add(self)
-            self._descriptor.start()
+            self._open().start()
         except BaseException:
             self._close()
             raise
