@@ -64,14 +64,6 @@ class AskerTests(SynchronousTestCase):
         with assigned(_more, "_getsockopt", None):
             self.assertEqual(self.answers(), [True, True, False, False])
 
-    def test_closed(self) -> None:
-        """
-        A socket that is closed meanwhile is an error, and not a wrong answer.
-        """
-        ask, _ = _more.asker(self.pull)
-        self.pull.close()
-        self.assertNotEqual(ask(), 0)
-
 
 class LibraryTests(SynchronousTestCase):
     """

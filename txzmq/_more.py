@@ -6,7 +6,8 @@ It must be asked after every frame, so it has to be cheap.  pyzmq's
 ``Frame.more`` three times.  So where possible libzmq itself is asked, through
 :mod:`ctypes`: the copy that pyzmq has loaded, about the socket whose address
 pyzmq tells for such a purpose (``Socket.underlying``).  The call only reads a
-field.  Elsewhere pyzmq is asked.
+field.  It goes by address, so the socket must be open: ask right after a frame
+was received.  Elsewhere pyzmq is asked.
 
 Source: zmq_getsockopt(3).
 """
