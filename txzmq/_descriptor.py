@@ -311,10 +311,11 @@ class Descriptor:
         """
         The call that will look for messages, if one is scheduled.
         """
-        for call in (self._pendingLook, self._foreignLook):
-            if call is not None and call.active():
-                return call
-        return None
+        if self._foreignLook is None or not self._foreignLook.active():
+            # Given away: whoever has it may cancel it, so the next need of a
+            # look must not rely on it.
+            self._foreignLook, self._pendingLook = self._pendingLook, None
+        return self._foreignLook
 
     @scheduledLook.setter
     def scheduledLook(self, call: Optional[IDelayedCall]) -> None:
@@ -326,10 +327,7 @@ class Descriptor:
         Look for messages in a later turn of the reactor.  To be called after
         anything that was done to the socket outside of a read.
         """
-        if self._writeOnly or self._inRead:
-            return
-        # A subclass that got it from us may have cancelled it.
-        if self._pendingLook is None or not self._pendingLook.active():
+        if self._pendingLook is None and not self._writeOnly and not self._inRead:
             self._comeBack()
 
     def _comeBack(self) -> None:
@@ -447,8 +445,8 @@ class Descriptor:
             self._send(message, _NOBLOCK)
         except zmq.ZMQError as error:
             self._sendAnyway([message], error)
-        if not self._writeOnly:
-            self.look()
+        if not self._writeOnly and self._pendingLook is None and not self._inRead:
+            self._comeBack()
 
     def sendMultipart(self, frames: Sequence[bytes]) -> None:
         """
@@ -463,8 +461,8 @@ class Descriptor:
                 self._sendAnyway(frames, None)
         except zmq.ZMQError as error:
             self._sendAnyway(frames, error)
-        if not self._writeOnly:
-            self.look()
+        if not self._writeOnly and self._pendingLook is None and not self._inRead:
+            self._comeBack()
 
     def _attempt(self, frames: Sequence[bytes]) -> bool:
         """

@@ -80,8 +80,8 @@ class ZmqConnection:
     #: Seconds between probes (``ZMQ_TCP_KEEPALIVE_INTVL``).
     tcpKeepaliveInterval: int = 0
 
-    #: Milliseconds until a lost connection is tried again
-    #: (``ZMQ_RECONNECT_IVL``).
+    #: Milliseconds until a lost connection is tried again; 0 is libzmq's
+    #: default, 100, and -1 is never (``ZMQ_RECONNECT_IVL``).
     reconnectInterval: int = 100
 
     #: The most milliseconds that the interval may grow to, doubling each time;

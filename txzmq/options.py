@@ -72,6 +72,11 @@ def _orDefault(value: Any) -> int:
     return _integer(-1)(value) or -1
 
 
+def _reconnectInterval(value: Any) -> int:
+    # libzmq takes 0 at its word, and then never connects again.
+    return _integer(-1)(value) or 100
+
+
 def _identity(value: Any) -> Optional[bytes]:
     if value is None:
         return None
@@ -101,7 +106,7 @@ OPTIONS: dict[str, Option] = {
     "tcpKeepaliveCount": Option(("TCP_KEEPALIVE_CNT",), _orDefault, -1),
     "tcpKeepaliveIdle": Option(("TCP_KEEPALIVE_IDLE",), _orDefault, -1),
     "tcpKeepaliveInterval": Option(("TCP_KEEPALIVE_INTVL",), _orDefault, -1),
-    "reconnectInterval": Option(("RECONNECT_IVL",), _integer(-1), 100),
+    "reconnectInterval": Option(("RECONNECT_IVL",), _reconnectInterval, 100),
     "reconnectIntervalMax": Option(("RECONNECT_IVL_MAX",), _integer(0), 0),
     "identity": Option(("ROUTING_ID",), _identity, b"", Until.opened),
     "socketType": Option((), _socketType, None, Until.made),
