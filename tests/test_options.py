@@ -386,6 +386,17 @@ class SettingTests(ZmqTestCase):
         connection = self.bound(subclass(identity=b"client-1"))
         self.assertSocket(connection, {zmq.ROUTING_ID: b"client-1"})
 
+    def test_noReconnectInterval(self) -> None:
+        """
+        An interval of 0 is libzmq's own, as in txZMQ 1.0: libzmq would never
+        connect again.
+        """
+        connection = subclass(reconnectInterval=0)(self.factory)
+        self.assertSocket(connection, {zmq.RECONNECT_IVL: 100})
+        connection.reconnectInterval = 50
+        connection.reconnectInterval = 0
+        self.assertSocket(connection, {zmq.RECONNECT_IVL: 100})
+
     def test_noIdentity(self) -> None:
         """
         To have none is what a connection begins with, and can be said.

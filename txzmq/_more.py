@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Optional, Protocol
 
 import zmq
+from zmq.backend import Socket
 
 
 class Answer(Protocol):
@@ -45,17 +47,15 @@ def _findLibrary() -> Optional[Any]:
     if platform.python_implementation() != "CPython":
         return None
     try:
-        from zmq.backend.cython import _zmq
-
         # Symbols are looked up in what pyzmq was linked with, too.  PyDLL: the
         # call is too short to be worth giving up the interpreter's lock.
-        library = ctypes.PyDLL(_zmq.__file__)
+        library = ctypes.PyDLL(sys.modules[Socket.__module__].__file__)
         numbers = [ctypes.c_int() for _ in range(3)]
         library.zmq_version(*map(ctypes.byref, numbers))
         if tuple(n.value for n in numbers) != zmq.zmq_version_info():
             return None
         return library.zmq_getsockopt
-    except (ImportError, OSError, AttributeError):
+    except (OSError, AttributeError):
         return None
 
 
