@@ -234,7 +234,7 @@ class EdgeTests(ZmqTestCase):
         await turns(2)
         raw.send(b"message")
         while signalled(dealer):
-            dealer.sendMsg(b"x")
+            dealer.send(b"x")
         self.assertEqual(await dealer.gotMessage.wait(), [b"message"])
 
     async def test_signalEatenByMultipart(self) -> None:
@@ -461,6 +461,20 @@ class ReadScheduledTests(ZmqTestCase):
         raw.send(b"message")
         dealer.socket.get(zmq.EVENTS)
         self.assertEqual(await dealer.gotMessage.wait(), [b"message"])
+
+    async def test_replaced(self) -> None:
+        """
+        A read of ours that somebody has looked at and replaced does not stay
+        behind when the connection closes.
+        """
+        before = reactor.getDelayedCalls()
+        dealer, _ = self.withRaw(Dealer, zmq.DEALER)
+        dealer.sendMsg(b"x")
+        self.assertIsNotNone(dealer.read_scheduled)
+        dealer.read_scheduled = reactor.callLater(0, dealer.doRead)
+        dealer.sendMsg(b"x")
+        dealer.shutdown()
+        self.assertEqual(reactor.getDelayedCalls(), before)
 
     async def test_insideCallback(self) -> None:
         """
@@ -713,6 +727,53 @@ class OtherTypesTests(ZmqTestCase):
         server.doRead()
         server.send(b"answer")
         self.assertEqual(await client.messageReceived.wait(), [[b"answer"]])
+
+    async def test_askingDoesNotSpin(self) -> None:
+        """
+        A REQ socket that is woken before it has asked anything is not woken
+        again and again.
+        """
+
+        class Request(ZmqConnection):
+            socketType = zmq.REQ
+
+        request = self.bound(Request, "inproc://asking")
+        await turns(3)
+        self.raw(zmq.REP, "inproc://asking", self.factory.context)
+        self.assertTrue(signalled(request), "the test is of no use")
+        await turns(3)
+        self.assertFalse(signalled(request))
+
+    async def test_replyingLater(self) -> None:
+        """
+        A REP socket that does not reply at once gets the next request when it
+        has, also where several wait.
+        """
+
+        class Reply(ZmqConnection):
+            socketType = zmq.REP
+            readBudget = ENDLESS
+
+            def messageReceived(self, message: list[bytes]) -> None:
+                got(message)
+                if len(got.events) == 1:
+                    self.send(b"at once")
+
+        got = Recorder()
+        reply, raw = self.withRaw(Reply, zmq.REQ)
+        raws = [raw]
+        for _ in range(3):
+            raws.append(self.raw(zmq.REQ, reply.boundAddresses[0], self.factory.context))
+        for raw in raws:
+            raw.send(b"question")
+        for count in (2, 3, 4):
+            await got.wait(count)
+            await turns(2)
+            self.assertEqual(len(got.events), count)
+            reply.send(b"later")
+        self.assertEqual(
+            sorted(raw.recv() for raw in raws), [b"at once", b"later", b"later", b"later"]
+        )
 
     async def test_subscriptions(self) -> None:
         """

@@ -919,6 +919,18 @@ class ReplyTests(ZmqTestCase):
         self.assertEqual(len([raw.recv_multipart() for _ in range(100)]), 100)
         self.assertLessEqual(alive(MessageId), before)
 
+    async def test_closedForgets(self) -> None:
+        """
+        Nor does a closed server keep what it has not answered.
+        """
+        rep, raw = self.withRaw(Silent, zmq.DEALER)
+        before = alive(MessageId)
+        raw.send_multipart([b"id", b"", b"x"])
+        await until(lambda: alive(MessageId) > before)
+        rep.shutdown()
+        await turns()
+        self.assertEqual(alive(MessageId), before)
+
 
 class OldNamesTests(ZmqTestCase):
     """
