@@ -674,7 +674,7 @@ class SendTests(ZmqTestCase):
 
     async def test_otherErrors(self) -> None:
         """
-        What libzmq refuses for reasons of its own is an error with its text.
+        What libzmq refuses for reasons of its own is an error that says so.
         """
 
         class Request(ZmqConnection):
@@ -684,7 +684,7 @@ class SendTests(ZmqTestCase):
         request.send(b"x")
         error = self.assertRaises(ZmqSocketError, request.send, b"x")
         self.assertEqual(error.errno, zmq.EFSM)
-        self.assertIn(zmq.strerror(zmq.EFSM), str(error))
+        self.assertIn("send and receive in turn", str(error))
 
     async def test_closedWhileSending(self) -> None:
         """
@@ -1067,6 +1067,7 @@ class RateTests(ZmqTestCase):
             await turns()
             most = max(most, len(got.events) - before)
         await done
-        # A read that was due and one that libzmq asked for.
-        self.assertLessEqual(most, 200)
+        # In one turn there may be a read of ours and one that libzmq's signal
+        # asks for, and reactors differ in what they call first.
+        self.assertLessEqual(most, 300)
         await until(lambda: not signalled(pull))

@@ -255,6 +255,8 @@ class SocketTests(SynchronousTestCase):
         """
         found = {module: touched(module) for module in SOURCES if touched(module)}
         owner = found.pop("_descriptor")
+        # It is given the function that sends a frame.
+        self.assertEqual(found.pop("_whole"), {"send", "NOBLOCK", "SNDMORE"})
         expected = {"factory": {"socket", "setsockopt"}, "_more": {"getsockopt", "RCVMORE"}}
         self.assertEqual(found, expected)
         # What the test looks for can be found where it is allowed.

@@ -33,13 +33,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from inspect import iscoroutine
 from itertools import repeat
 from time import perf_counter
 from typing import Any, NamedTuple, NoReturn, Optional, Protocol, Union
 
 import zmq
-from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -47,22 +45,16 @@ from twisted.python.log import callWithLogger
 from zmq.backend import Socket as _BaseSocket
 from zmq.backend import zmq_poll
 
+from ._advice import endpointError, sendError
+from ._callbacks import watch
 from ._frames import toBytes
 from ._more import Answer, Ask, asker
-from .errors import (
-    ZmqAgainError,
-    ZmqClosedError,
-    ZmqEndpointError,
-    ZmqReactorError,
-    ZmqSocketError,
-)
+from ._whole import NOBLOCK, attempt, insist
+from .errors import ZmqClosedError, ZmqReactorError, ZmqSocketError
 from .interfaces import IZmqReactor
 
 log = Logger()
 
-# Plain integers: to combine or compare pyzmq's enums costs as much as a send.
-_NOBLOCK = int(zmq.NOBLOCK)
-_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 _POLLIN = int(zmq.POLLIN)
 _POLLOUT = int(zmq.POLLOUT)
 
@@ -77,21 +69,6 @@ _NOTHING = frozenset({errno.EAGAIN, int(zmq.EFSM)})
 
 #: What undoes the opening of an endpoint.
 _UNDO = {"bind": "unbind", "connect": "disconnect"}
-
-#: What to do where libzmq's own words do not help; by error number.
-_ADVICE = {
-    errno.EADDRINUSE: "the address is in use; stop who has it, or choose another",
-    errno.EADDRNOTAVAIL: "no interface of this machine has this address",
-    errno.EINVAL: "not an address; one looks like tcp://127.0.0.1:5555 or ipc:///tmp/socket",
-    errno.ENODEV: "no such network interface",
-    errno.EPROTONOSUPPORT: "libzmq was built without this transport, or there is none",
-    zmq.ENOCOMPATPROTO: "this transport does not go with the type of the socket",
-    zmq.EMTHREAD: "the context has no I/O thread left",
-}
-
-#: How often a message is begun anew because the peer that was to get it died
-#: between two of its frames.  Each time costs a peer, so this is never reached.
-_ATTEMPTS = 100
 
 #: The most messages between two looks at the clock, which costs as much as a
 #: fifteenth of a message.
@@ -136,28 +113,6 @@ def checkReactor(reactor: object) -> None:
         )
 
 
-def watch(result: object) -> None:
-    """
-    Take care of what a callback returned: the failure of a coroutine or of a
-    Deferred goes to the log, anything else is ignored.
-    """
-    if iscoroutine(result):
-        result = ensureDeferred(result)
-    if isinstance(result, Deferred):
-        result.addErrback(_logFailure)
-
-
-def _logFailure(failure: Failure) -> None:
-    log.failure("Unhandled error in a callback", failure)
-
-
-def _endpointError(endpoint: tuple[object, object], number: int, why: str) -> ZmqEndpointError:
-    endpointType, address = endpoint
-    error = ZmqEndpointError(number, f"cannot {endpointType} {address!r}: {why}")
-    error.endpoint = endpoint
-    return error
-
-
 class Descriptor:
     """
     A socket and its place in a reactor.
@@ -175,6 +130,7 @@ class Descriptor:
         "_asksFirst",
         "_closed",
         "_foreignLook",
+        "_givenLook",
         "_inRead",
         "_item",
         "_pendingLook",
@@ -198,6 +154,7 @@ class Descriptor:
         self.socket = socket
         self.fd: int = socket.getsockopt(zmq.FD)  # type: ignore[assignment]
         self._pendingLook: Optional[IDelayedCall] = None
+        self._givenLook: Optional[IDelayedCall] = None
         self._foreignLook: Optional[IDelayedCall] = None
         self._reactor = reactor
         self._reader = reader
@@ -265,19 +222,17 @@ class Descriptor:
         """
         endpoint = (endpointType, address)
         if not isinstance(endpointType, str) or endpointType not in _UNDO:
-            raise _endpointError(
+            raise endpointError(
                 endpoint, errno.EINVAL, f"{endpointType!r} is neither bind nor connect"
             )
         try:
             name = toBytes(address).decode("utf-8")
         except ValueError as error:
-            raise _endpointError(endpoint, errno.EINVAL, "an address is text") from error
+            raise endpointError(endpoint, errno.EINVAL, "an address is text") from error
         try:
             getattr(self.socket, endpointType)(name)
         except zmq.ZMQError as error:
-            number = error.errno or 0
-            why = _ADVICE.get(number) or zmq.strerror(number)
-            raise _endpointError(endpoint, number, why) from error
+            raise endpointError(endpoint, error.errno or 0) from error
         finally:
             self.look()
         real: bytes = self.socket.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]
@@ -311,15 +266,17 @@ class Descriptor:
         """
         The call that will look for messages, if one is scheduled.
         """
-        if self._foreignLook is None or not self._foreignLook.active():
-            # Given away: whoever has it may cancel it, so the next need of a
-            # look must not rely on it.
-            self._foreignLook, self._pendingLook = self._pendingLook, None
-        return self._foreignLook
+        for call in (self._foreignLook, self._givenLook):
+            if call is not None and call.active():
+                return call
+        # Whoever gets it may cancel it, so the next need of a look must not
+        # rely on it.
+        self._givenLook, self._pendingLook = self._pendingLook, None
+        return self._givenLook
 
     @scheduledLook.setter
     def scheduledLook(self, call: Optional[IDelayedCall]) -> None:
-        # It may do anything: ours stays, and closing cancels both.
+        # It may do anything: ours stays, and closing cancels all.
         self._foreignLook = call
 
     def look(self) -> None:
@@ -349,10 +306,10 @@ class Descriptor:
             callWithLogger(self._reader, self._reader.doRead)  # type: ignore[no-untyped-call]
 
     def _cancelLooks(self) -> None:
-        for call in (self._pendingLook, self._foreignLook):
+        for call in (self._pendingLook, self._givenLook, self._foreignLook):
             if call is not None and call.active():
                 call.cancel()
-        self._pendingLook = self._foreignLook = None
+        self._pendingLook = self._givenLook = self._foreignLook = None
 
     # Receiving
 
@@ -362,7 +319,7 @@ class Descriptor:
         """
         if self._closed or self._inRead:
             return
-        if self._pendingLook is not None or self._foreignLook is not None:
+        if self._pendingLook or self._givenLook or self._foreignLook:
             self._cancelLooks()
         self._inRead = True
         try:
@@ -393,14 +350,14 @@ class Descriptor:
         while True:
             for _ in repeat(None, stride):
                 try:
-                    frame = recv(_NOBLOCK)
+                    frame = recv(NOBLOCK)
                 except zmq.ZMQError as error:
                     if error.errno in _NOTHING:
                         return False
                     raise
                 message = [frame]
                 while ask() or more.value:
-                    message.append(recv(_NOBLOCK))
+                    message.append(recv(NOBLOCK))
                 try:
                     result = receiver.messageReceived(message)
                     if result is not None:
@@ -442,7 +399,7 @@ class Descriptor:
         :raise ZmqSocketError: libzmq refused it for another reason.
         """
         try:
-            self._send(message, _NOBLOCK)
+            self._send(message, NOBLOCK)
         except zmq.ZMQError as error:
             self._sendAnyway([message], error)
         if not self._writeOnly and self._pendingLook is None and not self._inRead:
@@ -457,83 +414,30 @@ class Descriptor:
         :raise ZmqAgainError, ZmqClosedError, ZmqSocketError: as :meth:`send`.
         """
         try:
-            if not self._attempt(frames):
+            if not attempt(self._send, frames):
                 self._sendAnyway(frames, None)
         except zmq.ZMQError as error:
             self._sendAnyway(frames, error)
         if not self._writeOnly and self._pendingLook is None and not self._inRead:
             self._comeBack()
 
-    def _attempt(self, frames: Sequence[bytes]) -> bool:
-        """
-        Try once.  Afterwards libzmq is ready for a new message, come what may.
-
-        :return: ``False`` if the peer that was to get it died half-way.
-        :raise zmq.ZMQError: nothing of it was sent.
-        """
-        send = self._send
-        last = len(frames) - 1
-        index = 0
-        try:
-            for index in range(last):
-                send(frames[index], _MORE)
-            index = last
-            send(frames[last], _NOBLOCK)
-        except zmq.Again:
-            if index == 0:
-                raise
-            # libzmq drops what is left of this message.  Were it to end here,
-            # it would take the next message for the rest, and drop that.
-            while index < last:
-                index += 1
-                send(frames[index], _MORE if index < last else _NOBLOCK)
-            return False
-        return True
-
     def _sendAnyway(self, frames: Sequence[bytes], error: Optional[zmq.ZMQError]) -> None:
         """
-        Go on after a first attempt has failed.
+        A first attempt has failed.
 
         :param error: why; ``None`` if the peer died half-way.
         """
         # Refused or not, it has consumed the signal of what came meanwhile.
         self.look()
-        for _ in range(_ATTEMPTS):
-            if error is not None and not self._isFalseAlarm(error):
-                break
-            try:
-                if self._attempt(frames):
-                    return
-                error = None
-            except zmq.ZMQError as again:
-                # The answer is true now: the events were read just before.
-                error = again
-                break
-        if isinstance(error, ZmqSocketError):
-            raise error
-        raise self._explain(error or zmq.Again()) from error
+        try:
+            insist(self._send, frames, error, self._hasRoom)
+        except ZmqSocketError:
+            raise
+        except zmq.ZMQError as final:
+            raise sendError(self._reader, final) from final
 
-    def _isFalseAlarm(self, error: zmq.ZMQError) -> bool:
-        return (
-            isinstance(error, zmq.Again)
-            and not self._closed
-            and bool(zmq_poll([(self.socket, _POLLOUT)], 0))
-        )
-
-    def _explain(self, error: zmq.ZMQError) -> ZmqSocketError:
-        number = error.errno or 0
-        if number == zmq.EAGAIN:
-            return ZmqAgainError(
-                text=f"{self._reader!r} cannot send now: nobody is there to take the"
-                " message, or as many wait as highWaterMark allows; try again later"
-            )
-        if number == zmq.EHOSTUNREACH:
-            text = f"{self._reader!r} has no route to this recipient"
-        elif number == zmq.ENOTSUP:
-            text = f"a socket of the type of {self._reader!r} cannot send"
-        else:
-            text = f"{self._reader!r} cannot send: {error.strerror}"
-        return ZmqSocketError(number, text)
+    def _hasRoom(self) -> bool:
+        return not self._closed and bool(zmq_poll([(self.socket, _POLLOUT)], 0))
 
 
 def _raiseClosed(*args: object) -> NoReturn:

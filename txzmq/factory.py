@@ -5,7 +5,6 @@ reactor, a ZeroMQ context, and an end.
 
 from __future__ import annotations
 
-import errno
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -13,7 +12,8 @@ import zmq
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from .errors import ZmqClosedError, ZmqOptionError, ZmqSocketError
+from ._advice import socketError
+from .errors import ZmqClosedError, ZmqOptionError
 from .interfaces import IZmqFactory
 
 if TYPE_CHECKING:
@@ -37,16 +37,6 @@ _RANGE = {
 
 #: The settings that libzmq looks at when it opens the first socket.
 _CONTEXT_OPTIONS = {"ioThreads": zmq.IO_THREADS, "maxSockets": zmq.MAX_SOCKETS}
-
-#: What to do about an error number of libzmq's.
-_ADVICE = {
-    errno.EMFILE: (
-        "there are too many; raise maxSockets of the factory, or the number of"
-        " files that the process may open (ulimit -n)"
-    ),
-    errno.EINVAL: "this libzmq has no such socketType",
-    zmq.ETERM: "the context was terminated, but not by ZmqFactory.shutdown",
-}
 
 
 class _GlobalReactor:
@@ -147,9 +137,7 @@ class ZmqFactory:
         try:
             socket = context.socket(socketType)
         except zmq.ZMQError as error:
-            number = error.errno or 0
-            why = _ADVICE.get(number, error.strerror)
-            raise ZmqSocketError(number, f"cannot open a socket: {why}") from error
+            raise socketError(error) from error
         socket.setsockopt(zmq.LINGER, self.lingerPeriod)
         self._lingers.add(self.lingerPeriod)
         return socket
