@@ -259,8 +259,9 @@ class BusySenderTests(ZmqTestCase):
         await turns(5)
         self.assertEqual((arrived.count, arrived.wrong), (COUNT, []))
         self.assertGreater(arrived.ticksDuring, 0)
-        # A read of ours, and one that libzmq's signal asks for.
-        self.assertLessEqual(arrived.mostPerTurn, 2 * BUDGET)
+        # In one turn there may be a read of ours and one that libzmq's signal
+        # asks for, and reactors differ in what they call first.
+        self.assertLessEqual(arrived.mostPerTurn, 3 * BUDGET)
 
     async def test_pull(self) -> None:
         """
