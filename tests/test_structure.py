@@ -257,10 +257,10 @@ class SocketTests(SynchronousTestCase):
         owner = found.pop("_descriptor")
         # It is given the function that sends a frame.
         self.assertEqual(found.pop("_whole"), {"send", "NOBLOCK", "SNDMORE"})
-        expected = {"factory": {"socket", "setsockopt"}, "_more": {"getsockopt", "RCVMORE"}}
-        self.assertEqual(found, expected)
+        others = {"factory": {"socket", "setsockopt"}, "_more": {"getsockopt", "RCVMORE"}}
+        self.assertEqual(found, others)
         # What the test looks for can be found where it is allowed.
-        expected = {"zmq_poll", "addReader", "removeReader", "setsockopt", "FD", "NOBLOCK"}
+        expected = {"zmq_poll", "addReader", "removeReader", "setsockopt", "FD"}
         self.assertEqual(expected - owner, set())
 
     def test_factoryOnlySaysHowLong(self) -> None:
