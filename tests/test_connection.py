@@ -817,6 +817,19 @@ class ClosingTests(ConnectionTestCase):
         self.factory.shutdown()
         self.assertEqual((mine.socket, other.connections), (None, {theirs}))
 
+    def test_takenOut(self) -> None:
+        """
+        A connection that somebody has taken out of the factory outlives it, and
+        can be closed then.
+        """
+        connection = self.bound(ZmqPullConnection)
+        context = self.factory.context
+        self.factory.connections.remove(connection)
+        self.factory.shutdown()
+        self.assertFalse(context.closed)
+        connection.shutdown()
+        self.assertEqual((connection.socket, connection.factory), (None, None))
+
     def test_descriptorIsReused(self) -> None:
         """
         A connection can have the descriptor that another one has had.
