@@ -16,9 +16,11 @@ from typing import Any
 
 import zmq
 from twisted.internet import reactor
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.threads import deferToThread
 from twisted.internet.utils import getProcessOutputAndValue
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txzmq import (
@@ -40,7 +42,6 @@ from txzmq import (
     ZmqSocketError,
     ZmqSubConnection,
 )
-from txzmq._descriptor import Descriptor
 
 from .support import (
     ENDLESS,
@@ -513,7 +514,7 @@ class Script:
     peer dies at the wrong moment or a clock ticks: rules that libzmq follows
     but nobody can make it follow on demand.
 
-    This is the one place where the tests reach into a connection.
+    This is the one place where these tests reach into a connection.
 
     :param answers: for each frame an exception to raise, or ``None`` to take
         it; after the last, frames are taken.
@@ -936,6 +937,18 @@ class LostTests(ZmqTestCase):
         self.assertIsNone(connection.socket)
         self.assertEqual(len([text for text in log if "lost its socket" in text]), 1, log)
 
+    async def test_lostAndClosed(self) -> None:
+        """
+        A connection that is lost can be closed, and told that it is lost once
+        more; each is passed on to the subclass.
+        """
+        connection = self.lost(ZmqPairConnection)
+        connection.socket.close()
+        await connection.reasons.wait()
+        connection.shutdown()
+        connection.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(len(connection.reasons.events), 2)
+
     async def test_reactorDoesNotLetGo(self) -> None:
         """
         A connection closes even if the reactor stumbles over its descriptor.
@@ -980,24 +993,6 @@ class LostTests(ZmqTestCase):
         lines = await self.takeAway("send")
         self.assertEqual(sorted(lines)[-2:], ["refused", "refused"])
         self.assertIn("lost -1 None False", lines)
-
-
-class ClosingTests(ZmqTestCase):
-    """
-    The descriptor by itself.
-    """
-
-    async def test_twice(self) -> None:
-        """
-        It can be closed more than once, and is out of the reactor then.
-        """
-        connection = self.bound(ZmqPairConnection)
-        socket = self.factory.context.socket(zmq.PAIR)
-        descriptor = Descriptor(socket, reactor, connection, connection)
-        descriptor.close()
-        descriptor.close()
-        self.assertTrue(socket.closed)
-        self.assertEqual(descriptor.fd, -1)
 
 
 class EndpointTests(ZmqTestCase):
