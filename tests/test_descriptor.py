@@ -949,6 +949,20 @@ class LostTests(ZmqTestCase):
         connection.connectionLost(Failure(ConnectionLost()))
         self.assertEqual(len(connection.reasons.events), 2)
 
+    async def test_withoutUpcall(self) -> None:
+        """
+        A subclass that forgets to call ours does not stay open.
+        """
+
+        class Forgetful(ZmqPairConnection):
+            connectionLost = Recorder()
+
+        connection = self.bound(Forgetful)
+        connection.socket.close()
+        await Forgetful.connectionLost.wait()
+        self.assertIsNone(connection.socket)
+        self.assertEqual(self.factory.connections, set())
+
     async def test_reactorDoesNotLetGo(self) -> None:
         """
         A connection closes even if the reactor stumbles over its descriptor.

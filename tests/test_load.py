@@ -5,6 +5,7 @@ program have their turns meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from twisted.internet.task import LoopingCall
 
 from txzmq import (
     ReadBudget,
+    ZmqAgainError,
     ZmqDealerConnection,
     ZmqPairConnection,
     ZmqPubConnection,
@@ -26,7 +28,7 @@ from txzmq import (
     ZmqSubConnection,
 )
 
-from .support import Recorder, ZmqTestCase, inThread, turns, until
+from .support import PATIENCE, Recorder, ZmqTestCase, inThread, turns, until
 
 #: How many messages make a load.
 COUNT = 100_000
@@ -213,6 +215,57 @@ class LoadTests(ZmqTestCase):
         other.messageReceived = lambda message: self.arrived(*message)
         await self.send(other.send, count)
         await self.assertArrived(count)
+
+
+class PeersTests(ZmqTestCase):
+    """
+    Peers that come and go under load.
+    """
+
+    async def assertWhole(self, cls: Any, socketType: int) -> None:
+        """
+        Send messages of several frames as fast as they are taken, to peers
+        that connect, receive some, and go: none gets a part of a message, or
+        parts of two.
+        """
+
+        class Narrow(cls):  # type: ignore[misc, valid-type]
+            highWaterMark = 20
+
+        sender = self.bound(Narrow)
+        context = zmq.Context()
+        self.addCleanup(context.term)
+        received: list[list[bytes]] = []
+
+        def receive() -> None:
+            for count in range(1, 40):
+                with context.socket(socketType) as peer:
+                    peer.linger, peer.rcvhwm, peer.rcvtimeo = 0, 10, PATIENCE * 1000
+                    peer.connect(sender.boundAddresses[0])
+                    received.extend(peer.recv_multipart() for _ in range(count))
+
+        done = inThread(receive)
+        number = 0
+        while not done.called:
+            with contextlib.suppress(ZmqAgainError):
+                while not done.called:
+                    sender.send([b"%d" % number] * 5)
+                    number += 1
+            await turns()
+        await done
+        self.assertEqual({(len(frames), len(set(frames))) for frames in received}, {(5, 1)})
+
+    async def test_push(self) -> None:
+        """
+        A pusher.
+        """
+        await self.assertWhole(ZmqPushConnection, zmq.PULL)
+
+    async def test_dealer(self) -> None:
+        """
+        A dealer.
+        """
+        await self.assertWhole(ZmqDealerConnection, zmq.DEALER)
 
 
 class BusySenderTests(ZmqTestCase):

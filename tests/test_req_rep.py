@@ -288,8 +288,9 @@ class RequestTests(ZmqTestCase):
         What is no time fails the request, which is not sent.
         """
         req, raw = self.client()
-        self.failureResultOf(req.sendMsg(b"a", timeout=-1), ZmqOptionError)
-        self.failureResultOf(req.sendMsg(b"a", timeout="soon"), TypeError)
+        for timeout in (-1, float("nan"), "soon", b"1"):
+            error = self.failureResultOf(req.sendMsg(b"a", timeout=timeout), ZmqOptionError)
+            self.assertIn(repr(timeout), str(error.value))
         self.assertRaises(zmq.Again, raw.recv, zmq.NOBLOCK)
         self.assertNothingLeft(req)
 
@@ -539,6 +540,42 @@ class RequestTests(ZmqTestCase):
         req, _ = self.client(Large)
         req._getNextId()
         self.assertEqual(len(req._uuids), 99)
+
+    async def test_emptyPool(self) -> None:
+        """
+        And none at all.
+        """
+
+        class Empty(ZmqREQConnection):
+            UUID_POOL_GEN_SIZE = 0
+
+        req, raw = self.client(Empty)
+        reply = req.sendMsg(b"a")
+        raw.send_multipart(raw.recv_multipart())
+        self.assertEqual((await reply, req._uuids), ([b"a"], []))
+
+    async def test_releaseIdRaises(self) -> None:
+        """
+        An overridden ``_releaseId`` that raises does not keep the reply back.
+        """
+        req, raw = self.client()
+        req._releaseId = lambda messageId: 1 // 0
+        reply = req.sendMsg(b"a")
+        raw.send_multipart(raw.recv_multipart())
+        self.assertEqual(await reply, [b"a"])
+        await turns()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    async def test_firedByTheUser(self) -> None:
+        """
+        A Deferred that the user has fired is left alone when the reply comes.
+        """
+        req, raw = self.client()
+        req.sendMsg(b"a").callback([b"impatient"])
+        raw.send_multipart(raw.recv_multipart())
+        await until(lambda: not req._requests)
+        await turns()
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     # Closing
 
@@ -894,6 +931,18 @@ class ReplyTests(ZmqTestCase):
         rep.reply(got[0][0], b"old")
         self.assertRaises(ZmqReplyError, rep.reply, got[0][0], b"again")
         self.assertEqual([raw.recv_multipart()[0] for _ in range(2)], [b"29", b"0"])
+
+    async def test_limitChanged(self) -> None:
+        """
+        ``maxPendingReplies`` can be assigned on a living server.
+        """
+        rep, raw = self.server(zmq.DEALER)
+        rep.maxPendingReplies = 10
+        for i in range(30):
+            raw.send_multipart([b"%d" % i, b"", b"x"])
+        await rep.gotMessage.wait(30)
+        self.assertRaises(ZmqReplyError, rep.reply, b"0", b"x")
+        rep.reply(b"29", b"x")
 
     async def test_memory(self) -> None:
         """

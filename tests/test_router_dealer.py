@@ -139,6 +139,20 @@ class RouterDealerTests(ZmqTestCase):
         dealer.sendMsg(b"next")
         self.assertEqual(raw.recv_multipart(), [b"next"])
 
+    async def test_badFrameNamed(self) -> None:
+        """
+        The error says which frame, as the user counts them.
+        """
+        router = self.bound(ZmqRouterConnection)
+        for send, args, name in (
+            (router.sendMsg, (5, b"x"), "recipientId"),
+            (router.sendMsg, (b"peer", 5), "message"),
+            (router.sendMultipart, (5, [b"x"]), "recipientId"),
+            (router.sendMultipart, (b"peer", [b"x", 5]), "frame 1"),
+        ):
+            error = self.assertRaises(ZmqFrameTypeError, send, *args)
+            self.assertTrue(str(error).startswith(name), str(error))
+
     async def test_closed(self) -> None:
         """
         A closed connection says so.
