@@ -47,9 +47,12 @@ zmq.backend.Socket = type(  # type: ignore[misc, assignment]
     "Socket",
     (),
     {
-        method: counting(name, getattr(RealSocket, method))
-        for method, name in METHODS.items()
-        if hasattr(RealSocket, method)
+        "__module__": RealSocket.__module__,
+        **{
+            method: counting(name, getattr(RealSocket, method))
+            for method, name in METHODS.items()
+            if hasattr(RealSocket, method)
+        },
     },
 )
 for method, name in METHODS.items():

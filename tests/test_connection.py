@@ -329,7 +329,7 @@ class OpeningTests(ConnectionTestCase):
         self.assertEqual(
             str(error),
             f"cannot bind {taken.address!r}: the address is in use;"
-            " stop who has it, or choose another",
+            " stop whoever has it, or choose another",
         )
         self.assertEqual(self.factory.connections, {other})
         other.shutdown()

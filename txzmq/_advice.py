@@ -17,12 +17,12 @@ _MAKING = {
         " files that the process may open (ulimit -n)"
     ),
     errno.EINVAL: "this libzmq has no such socketType",
-    zmq.ETERM: "the context was terminated, but not by ZmqFactory.shutdown",
+    zmq.ETERM: "the context was terminated by somebody else; make a new ZmqFactory",
 }
 
 #: When an endpoint is opened.
 _OPENING = {
-    errno.EADDRINUSE: "the address is in use; stop who has it, or choose another",
+    errno.EADDRINUSE: "the address is in use; stop whoever has it, or choose another",
     errno.EADDRNOTAVAIL: "no interface of this machine has this address",
     errno.EINVAL: "not an address; one looks like tcp://127.0.0.1:5555 or ipc:///tmp/socket",
     errno.ENODEV: "no such network interface",

@@ -121,6 +121,7 @@ class Descriptor:
     :param reactor: where to watch it.
     :param reader: what the reactor is to know; its ``doRead`` calls ours.
     :param receiver: who gets the messages.
+    :param lost: called with a ``Failure`` when the socket fails; must close us.
     :ivar socket: the socket, as long as it is open.
     :ivar fd: what the reactor watches; -1 once closed.
     """
@@ -130,9 +131,9 @@ class Descriptor:
         "_asksFirst",
         "_closed",
         "_foreignLook",
-        "_givenLook",
         "_inRead",
         "_item",
+        "_lost",
         "_pendingLook",
         "_reactor",
         "_reader",
@@ -150,15 +151,16 @@ class Descriptor:
         reactor: IZmqReactor,
         reader: IReadDescriptor,
         receiver: Receiver,
+        lost: Callable[[Failure], None],
     ) -> None:
         self.socket = socket
         self.fd: int = socket.getsockopt(zmq.FD)  # type: ignore[assignment]
         self._pendingLook: Optional[IDelayedCall] = None
-        self._givenLook: Optional[IDelayedCall] = None
         self._foreignLook: Optional[IDelayedCall] = None
         self._reactor = reactor
         self._reader = reader
         self._receiver = receiver
+        self._lost = lost
         # Made when needed: idle connections shall cost little.
         self._asker: Optional[tuple[Ask, Answer]] = None
         self._closed = False
@@ -197,7 +199,7 @@ class Descriptor:
             self.fd = -1
             self._send = self._recv = _raiseClosed
             self._asker = None
-            del self.socket, self._item, self._reader, self._receiver, self._reactor
+            del self.socket, self._item, self._reader, self._receiver, self._reactor, self._lost
             socket.close()
 
     def _leaveReactor(self) -> None:
@@ -248,7 +250,7 @@ class Descriptor:
 
     def setOption(self, option: int, value: Union[int, bytes]) -> None:
         """
-        Set an option of libzmq.
+        Set an option of libzmq.  That consumes no signal, so no look follows.
 
         :raise ZmqSocketError: libzmq refused it.
         """
@@ -266,17 +268,14 @@ class Descriptor:
         """
         The call that will look for messages, if one is scheduled.
         """
-        for call in (self._foreignLook, self._givenLook):
+        for call in (self._pendingLook, self._foreignLook):
             if call is not None and call.active():
                 return call
-        # Whoever gets it may cancel it, so the next need of a look must not
-        # rely on it.
-        self._givenLook, self._pendingLook = self._pendingLook, None
-        return self._givenLook
+        return None
 
     @scheduledLook.setter
     def scheduledLook(self, call: Optional[IDelayedCall]) -> None:
-        # It may do anything: ours stays, and closing cancels all.
+        # It may do anything: ours stays, and closing cancels both.
         self._foreignLook = call
 
     def look(self) -> None:
@@ -284,7 +283,9 @@ class Descriptor:
         Look for messages in a later turn of the reactor.  To be called after
         anything that was done to the socket outside of a read.
         """
-        if self._pendingLook is None and not self._writeOnly and not self._inRead:
+        # Active: somebody may have got hold of it, and cancelled it.
+        pending = self._pendingLook
+        if not self._inRead and (pending is None or not pending.active()):
             self._comeBack()
 
     def _comeBack(self) -> None:
@@ -294,22 +295,19 @@ class Descriptor:
     def _look(self) -> None:
         self._pendingLook = None
         try:
-            # libzmq takes a closed socket here for a file, and standard input.
-            if self.socket.closed:
-                raise zmq.ZMQError(zmq.ENOTSOCK)
-            ready = zmq_poll([self._item], 0)
+            ready = self._isReadable()
         except zmq.ZMQError as error:
-            self._lost(error)
+            self._lose(error)
             return
         if ready:
             # The reactor sets the logging context for its readers only.
             callWithLogger(self._reader, self._reader.doRead)  # type: ignore[no-untyped-call]
 
     def _cancelLooks(self) -> None:
-        for call in (self._pendingLook, self._givenLook, self._foreignLook):
+        for call in (self._pendingLook, self._foreignLook):
             if call is not None and call.active():
                 call.cancel()
-        self._pendingLook = self._givenLook = self._foreignLook = None
+        self._pendingLook = self._foreignLook = None
 
     # Receiving
 
@@ -319,16 +317,16 @@ class Descriptor:
         """
         if self._closed or self._inRead:
             return
-        if self._pendingLook or self._givenLook or self._foreignLook:
+        if self._pendingLook is not None or self._foreignLook is not None:
             self._cancelLooks()
         self._inRead = True
         try:
             # Where receiving is an error, only asking consumes the signal,
             # which would wake us without end.
-            mayReceive = not self._asksFirst or zmq_poll([self._item], 0)
-            more = bool(mayReceive) and self._drain(budget)
+            mayReceive = not self._asksFirst or self._isReadable()
+            more = mayReceive and self._drain(budget)
         except zmq.ZMQError as error:
-            self._lost(error)
+            self._lose(error)
             return
         finally:
             self._inRead = False
@@ -373,7 +371,7 @@ class Descriptor:
             room -= stride * len(frame)
             if left <= 0 or room <= 0 or perf_counter() >= deadline:
                 return True
-            if stride == 1 and not zmq_poll([self._item], 0):
+            if stride == 1 and not self._isReadable():
                 # One message at a time is common, and an exception expensive.
                 return False
             # A slow callback is noticed at once, a fast one pays little.
@@ -381,12 +379,21 @@ class Descriptor:
             # A large message must be gone before the next is received.
             frame = message = result = None  # type: ignore[assignment]
 
-    def _lost(self, error: zmq.ZMQError) -> None:
+    def _isReadable(self) -> bool:
+        # zmq_poll takes a closed socket for a file, and for standard input.
+        if self.socket.closed:
+            raise zmq.ZMQError(zmq.ENOTSOCK)
+        return bool(zmq_poll([self._item], 0))
+
+    def _lose(self, error: zmq.ZMQError) -> None:
         """
         The socket is of no more use: somebody has closed it, or its context.
         """
         log.error("{reader} lost its socket: {error}", reader=self._reader, error=error)
-        self._reader.connectionLost(Failure(error))  # type: ignore[no-untyped-call]
+        try:
+            self._lost(Failure(error))  # type: ignore[no-untyped-call]
+        except BaseException:
+            log.failure("Unhandled error in connectionLost")
 
     # Sending
 
@@ -402,8 +409,8 @@ class Descriptor:
             self._send(message, NOBLOCK)
         except zmq.ZMQError as error:
             self._sendAnyway([message], error)
-        if not self._writeOnly and self._pendingLook is None and not self._inRead:
-            self._comeBack()
+        if not self._writeOnly:
+            self.look()
 
     def sendMultipart(self, frames: Sequence[bytes]) -> None:
         """
@@ -418,8 +425,8 @@ class Descriptor:
                 self._sendAnyway(frames, None)
         except zmq.ZMQError as error:
             self._sendAnyway(frames, error)
-        if not self._writeOnly and self._pendingLook is None and not self._inRead:
-            self._comeBack()
+        if not self._writeOnly:
+            self.look()
 
     def _sendAnyway(self, frames: Sequence[bytes], error: Optional[zmq.ZMQError]) -> None:
         """

@@ -11,7 +11,7 @@ glue the next message onto one that was left half-sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from typing import Union
 
 from .errors import ZmqFrameError, ZmqFrameTypeError
@@ -23,9 +23,9 @@ Frame = Union[bytes, str, bytearray, memoryview]
 Message = Union[Frame, Iterable[Frame]]
 
 #: The most bytes that the envelope of a request may have.  libzmq's routing
-#: ids have 255 at the most, so this leaves room for a message id and three
-#: proxies on the way; it bounds what a peer can make a server remember.
-MAX_ENVELOPE = 1024
+#: ids have 255 at the most, so this leaves room for a client, three proxies on
+#: the way, and a message id; it bounds what a peer can make a server remember.
+MAX_ENVELOPE = 1280
 
 
 def toBytes(frame: object, what: str = "frame") -> bytes:
@@ -33,11 +33,15 @@ def toBytes(frame: object, what: str = "frame") -> bytes:
     :param frame: text, which is encoded as UTF-8, or anything bytes-like.
     :param what: what to call it in the error.
     :raise ZmqFrameTypeError: it is something else.
+    :raise ZmqFrameError: the text has characters that UTF-8 has not.
     """
     if type(frame) is bytes:
         return frame
     if isinstance(frame, str):
-        return frame.encode("utf-8")
+        try:
+            return frame.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ZmqFrameError(f"{what} cannot be UTF-8: {frame!r:.80}") from error
     try:
         # Not bytes(frame): that makes five zero bytes of the number 5.
         return memoryview(frame).tobytes()  # type: ignore[arg-type]
@@ -60,17 +64,16 @@ def toFrames(message: Message) -> list[bytes]:
     if isinstance(message, (list, tuple)):
         parts = list(message)
     elif isinstance(message, str):
-        return [message.encode("utf-8")]
+        return [toBytes(message, "message")]
     else:
         # What is bytes-like is one frame, even where it could be iterated over.
         try:
             return [memoryview(message).tobytes()]  # type: ignore[arg-type]
         except TypeError:
             pass
-        try:
-            parts = list(message)
-        except TypeError:
+        if isinstance(message, (Mapping, Set)) or not isinstance(message, Iterable):
             return [toBytes(message, "message")]
+        parts = list(message)
     for part in parts:
         if type(part) is not bytes:
             return [toBytes(part, f"frame {i}") for i, part in enumerate(parts)]
@@ -88,6 +91,8 @@ def joinTopic(message: Frame, tag: Frame, separator: bytes) -> bytes:
         end would cut the message in the wrong place.
     :raise ZmqFrameTypeError: tag or message is neither text nor bytes-like.
     """
+    if type(separator) is not bytes:
+        separator = toBytes(separator, "topicSep")
     if type(tag) is not bytes:
         tag = toBytes(tag, "tag")
     # Three times as fast as ``separator in tag``.
@@ -108,6 +113,8 @@ def splitTopic(parts: list[bytes], separator: bytes) -> tuple[bytes, bytes]:
     :return: message and tag; the tag is empty where there is no separator.
     :raise ZmqFrameError: there are more than two frames.
     """
+    if type(separator) is not bytes:
+        separator = toBytes(separator, "topicSep")
     if len(parts) == 1:
         tag, found, message = parts[0].partition(separator)
         return (message, tag) if found else (tag, b"")
@@ -135,5 +142,7 @@ def splitEnvelope(parts: list[bytes]) -> tuple[tuple[bytes, ...], list[bytes]]:
         raise ZmqFrameError("a request with nothing in front of its delimiter frame")
     size = len(b"".join(envelope))
     if size > MAX_ENVELOPE:
-        raise ZmqFrameError(f"a request with an envelope of {size} bytes")
+        raise ZmqFrameError(
+            f"a request with an envelope of {size} bytes, {MAX_ENVELOPE} are the most"
+        )
     return envelope, parts[end + 1 :]

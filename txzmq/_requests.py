@@ -116,7 +116,8 @@ class PendingRequests(dict[bytes, Request]):
         request = self.pop(messageId, None)
         if request is not None:
             request.timer = None
-            request.errback(error)
+            if not request.called:
+                request.errback(error)
 
     def failAll(self, makeError: Callable[[], ZmqClosedError]) -> None:
         """
@@ -127,7 +128,7 @@ class PendingRequests(dict[bytes, Request]):
         for messageId in list(self):
             request = self.take(messageId)
             # The callbacks of one may have ended the wait of another.
-            if request is not None:
+            if request is not None and not request.called:
                 error = makeError()
                 request.errback(error)
                 _hush(request, error)
@@ -157,6 +158,17 @@ class MessageId(bytes):
     envelope: tuple[bytes, ...]
     owner: Optional[PendingReplies]
 
+    # A copy is the same request; in another process it is plain bytes.
+
+    def __copy__(self) -> MessageId:
+        return self
+
+    def __deepcopy__(self, memo: object) -> MessageId:
+        return self
+
+    def __reduce__(self) -> tuple[type[bytes], tuple[bytes]]:
+        return bytes, (bytes(self),)
+
 
 class PendingReplies:
     """
@@ -167,11 +179,11 @@ class PendingReplies:
     when it is full, so that requests which are never answered cost nothing
     in the long run.
 
-    :param limit: how many requests to remember.
+    :param limit: how many requests to remember; can be changed.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._size = 0
         # The request with this id; or all of them, by the identity of their
         # ids, where several clients have chosen the same.
@@ -195,7 +207,7 @@ class PendingReplies:
                 other = self._waiting[key] = {id(other): other}
             other[id(messageId)] = messageId
         self._size += 1
-        if self._size > self._limit:
+        if self._size > self.limit:
             self._forgetOldest()
         return messageId
 
@@ -251,7 +263,7 @@ class PendingReplies:
     def _forgetOldest(self) -> None:
         # A sixteenth at a time: to look for the first key of a dictionary
         # from which the first was just removed takes longer each time.
-        target = self._limit - self._limit // 16
+        target = self.limit - self.limit // 16
         for key in list(self._waiting):
             if self._size <= target:
                 break

@@ -12,7 +12,6 @@ from typing import Any, Optional, Union
 import zmq
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IFileDescriptor, IReadDescriptor
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -24,8 +23,6 @@ from .interfaces import IZmqFactory
 from .options import OPTIONS, Until, adopt, apply, applyAll, encode
 
 __all__ = ["ReadBudget", "ZmqConnection", "ZmqEndpoint", "ZmqEndpointType"]
-
-log = Logger()
 
 
 @implementer(IReadDescriptor, IFileDescriptor)
@@ -50,6 +47,8 @@ class ZmqConnection:
     :raise ZmqOptionError: a setting has a value that cannot be.
     :raise ZmqReactorError: the reactor cannot watch file descriptors.
     :raise ZmqClosedError: the factory is shut down.
+    :raise ZmqSocketError: there can be no more sockets, or libzmq refuses a
+        setting.
     """
 
     #: One of :mod:`zmq`'s socket types, such as ``zmq.PUSH``; set by
@@ -120,16 +119,16 @@ class ZmqConnection:
             self.identity = identity
         checkReactor(factory.reactor)
         socket = factory.openSocket(encode("socketType", self.socketType))
-        self._descriptor = Descriptor(socket, factory.reactor, self, self)
+        self._descriptor = Descriptor(socket, factory.reactor, self, self, self._socketLost)
         try:
             # Known from now on: whatever closes the factory closes us.
             factory.connections.add(self)
             applyAll(self._descriptor.setOption, self)
             if endpoint is not None:
                 self.addEndpoints([endpoint])
-            self._open().start()
+            self._openDescriptor().start()
         except BaseException:
-            self._close()
+            self._closeSocket()
             raise
 
     def __repr__(self) -> str:
@@ -183,7 +182,7 @@ class ZmqConnection:
 
     @read_scheduled.setter
     def read_scheduled(self, call: Optional[IDelayedCall]) -> None:
-        self._open().scheduledLook = call
+        self._openDescriptor().scheduledLook = call
 
     def _settingChanged(self, name: str, value: object) -> None:
         """
@@ -207,14 +206,16 @@ class ZmqConnection:
             are closed again.
         """
         wanted = [_toEndpoint(endpoint) for endpoint in endpoints]
-        descriptor = self._open()
+        descriptor = self._openDescriptor()
         opened: list[tuple[ZmqEndpoint, str]] = []
         try:
             for endpoint in wanted:
                 opened.append((endpoint, descriptor.attach(*endpoint)))
         except BaseException:
             for endpoint, address in opened:
-                descriptor.detach(endpoint.type, address)
+                # Closing one closes all that are equal.
+                if endpoint not in self.endpoints:
+                    descriptor.detach(endpoint.type, address)
             raise
         for endpoint, address in opened:
             self.endpoints.append(endpoint)
@@ -233,8 +234,9 @@ class ZmqConnection:
             wait.  It is a ``zmq.Again``.
         :raise ZmqFrameError: it cannot be a message.
         :raise ZmqClosedError: the connection is closed.
+        :raise ZmqSocketError: libzmq refused it for another reason.
         """
-        descriptor = self._descriptor or self._open()
+        descriptor = self._descriptor or self._openDescriptor()
         if type(message) is bytes:
             descriptor.send(message)
         else:
@@ -269,8 +271,7 @@ class ZmqConnection:
         and more than once.
         """
         if self._descriptor is not None:
-            self._close()
-            self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+            self._socketLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -280,9 +281,14 @@ class ZmqConnection:
 
         :param reason: why; a ``ConnectionDone`` after :meth:`shutdown`.
         """
-        self._close()
+        self._closeSocket()
 
-    def _close(self) -> None:
+    def _socketLost(self, reason: Failure) -> None:
+        # Closed first, in case that an override does not call ours.
+        self._closeSocket()
+        self.connectionLost(reason)
+
+    def _closeSocket(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
@@ -291,12 +297,14 @@ class ZmqConnection:
         if factory.connections is not None:
             factory.connections.discard(self)
 
-    def _open(self) -> Descriptor:
+    def _openDescriptor(self) -> Descriptor:
         """
         :raise ZmqClosedError: we are not open any more.
         """
         if self._descriptor is None:
-            raise ZmqClosedError(text=f"{self!r} is closed: make a new connection")
+            isClosed = "endpoints" in vars(self)
+            what = "closed: make a new connection" if isClosed else "not open: call __init__ first"
+            raise ZmqClosedError(text=f"{self!r} is {what}")
         return self._descriptor
 
 

@@ -26,7 +26,6 @@ log = Logger()
 #: takes longer is a socket that somebody else has left open.
 _TERMINATION_GRACE = 1.0
 
-
 #: Settings, with the lowest and the highest value of each.  libzmq knows no
 #: upper limit for its sockets, and aborts when it finds one.
 _RANGE = {
@@ -108,14 +107,27 @@ class ZmqFactory:
             self._configure(self._context)
         return self._context
 
-    def __setattr__(self, name: str, value: object) -> None:
+    @context.setter
+    def context(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+        if self._isInUse:
+            raise ZmqOptionError(
+                "context", "context cannot be changed now: set it before the first connection"
+            )
+        self._context = context
+
+    def __setattr__(self, name: str, value: Any) -> None:
         if name in _RANGE:
             _check(name, value)
             if name in _CONTEXT_OPTIONS and self._isInUse and value != getattr(self, name):
                 raise ZmqOptionError(
                     name, f"{name} cannot be changed now: set it before the first connection"
                 )
+            if name in _CONTEXT_OPTIONS and self._context is not None and not self._isInUse:
+                self._context.set(_CONTEXT_OPTIONS[name], value)
         super().__setattr__(name, value)
+        if name == "reactor" and self._trigger is not None:
+            self._unregister()
+            self.registerForShutdown()
 
     def openSocket(self, socketType: int) -> zmq.Socket[bytes]:
         """
@@ -130,9 +142,7 @@ class ZmqFactory:
         context = self.context
         if context is None or self._isShutDown:
             raise ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
-        if not self._isInUse:
-            self._configure(context)
-            self._isInUse = True
+        self._isInUse = True
         _check("lingerPeriod", self.lingerPeriod)
         try:
             socket = context.socket(socketType)
@@ -154,26 +164,31 @@ class ZmqFactory:
     def shutdown(self) -> None:
         """
         Close all connections and terminate the context.  Blocks while messages
-        are sent that wait for it, but no longer than :attr:`lingerPeriod`.
-        Can be called at any time and more than once.
+        are sent that wait for it, but no longer than the longest
+        :attr:`lingerPeriod` that one of the connections was opened with; and a
+        second more if a socket that is not ours is open in the context.  Can
+        be called at any time and more than once.
         """
         if self._isShutDown:
             return
         self._isShutDown = True
-        if self._trigger is not None:
-            (reactor, handle), self._trigger = self._trigger, None
-            reactor.removeSystemEventTrigger(handle)
+        self._unregister()
         for connection in list(self.connections or ()):
             try:
                 connection.shutdown()
             except BaseException:
                 log.failure("Error while closing {connection}", connection=connection)
             # Where a subclass has a shutdown of its own that leaves it open.
-            connection._close()
+            connection._closeSocket()
         self.connections = None
         context, self._context = self._context, None
         if context is not None:
             self._terminate(context)
+
+    def _unregister(self) -> None:
+        if self._trigger is not None:
+            (reactor, handle), self._trigger = self._trigger, None
+            reactor.removeSystemEventTrigger(handle)
 
     def _reactorStops(self) -> None:
         self._trigger = None
@@ -189,14 +204,19 @@ class ZmqFactory:
         # Termination waits for every socket of the context, for ever if need
         # be.  It must not take the reactor with it.
         thread = Thread(target=context.term, name="txzmq-terminate", daemon=True)
-        thread.start()
         endless = min(self._lingers, default=0) < 0
-        longest = max(self._lingers, default=0) / 1000
-        thread.join(None if endless else longest + _TERMINATION_GRACE)
+        longest = max(self._lingers, default=0)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The interpreter exits, and starts no more threads.
+            context.destroy(-1 if endless else longest)
+            return
+        thread.join(None if endless else longest / 1000 + _TERMINATION_GRACE)
         if thread.is_alive():
             log.error(
-                "The ZeroMQ context of {factory} cannot be terminated: a socket that"
-                " was not opened by a connection is still open in it",
+                "The ZeroMQ context of {factory} cannot be terminated: a socket is"
+                " still open in it, or has messages to send for longer than lingerPeriod",
                 factory=self,
             )
 

@@ -5,20 +5,21 @@ What the parts of txZMQ ask of each other.
 from __future__ import annotations
 
 import zmq
-from twisted.internet.interfaces import IReactorFDSet, IReactorTime
+from twisted.internet.interfaces import IReactorCore, IReactorFDSet, IReactorTime
 from zope.interface import Attribute, Interface
 
 
-class IZmqReactor(IReactorFDSet, IReactorTime):
+class IZmqReactor(IReactorCore, IReactorFDSet, IReactorTime):
     """
-    What a reactor must be able to do: watch descriptors, and call later.
-    Twisted's own reactors on POSIX systems all do.
+    What a reactor must be able to do: watch descriptors, call later, and tell
+    when it stops.  Only a name for types: no reactor declares it.
     """
 
 
 class IZmqFactory(Interface):
     """
-    What a connection needs of its factory.  ``ZmqFactory`` is one.
+    What connections, and those who use them, expect of a factory.
+    ``ZmqFactory`` is one.
     """
 
     reactor = Attribute("The reactor of all the connections, an ``IZmqReactor``.")
@@ -35,4 +36,5 @@ class IZmqFactory(Interface):
 
         :raise ZmqClosedError: the factory is shut down.
         :raise ZmqSocketError: there can be no more sockets.
+        :raise ZmqOptionError: a setting has a value that cannot be.
         """

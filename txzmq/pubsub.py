@@ -8,8 +8,6 @@ of different publishers.
 
 from __future__ import annotations
 
-from typing import Union
-
 import zmq
 from twisted.logger import Logger
 
@@ -62,7 +60,7 @@ class ZmqSubConnection(ZmqConnection):
     #: What stands between tag and message; the same in publishers.
     topicSep: bytes = TOPIC_SEPARATOR
 
-    def subscribe(self, tag: Union[bytes, str]) -> None:
+    def subscribe(self, tag: Frame) -> None:
         """
         Ask for the messages whose tag begins with ``tag``.
 
@@ -70,15 +68,16 @@ class ZmqSubConnection(ZmqConnection):
         does not arrive.
 
         :param tag: bytes, or text to be encoded as UTF-8; empty for all.
+        :raise ZmqFrameTypeError: it is something else.
         :raise ZmqClosedError: the connection is closed.
         """
-        self._open().setOption(zmq.SUBSCRIBE, toBytes(tag, "tag"))
+        self._openDescriptor().setOption(zmq.SUBSCRIBE, toBytes(tag, "tag"))
 
-    def unsubscribe(self, tag: Union[bytes, str]) -> None:
+    def unsubscribe(self, tag: Frame) -> None:
         """
         Undo one :meth:`subscribe` with the same ``tag``.
         """
-        self._open().setOption(zmq.UNSUBSCRIBE, toBytes(tag, "tag"))
+        self._openDescriptor().setOption(zmq.UNSUBSCRIBE, toBytes(tag, "tag"))
 
     def messageReceived(self, message: list[bytes]) -> object:
         """

@@ -58,7 +58,8 @@ class ZmqREQConnection(ZmqConnection):
     #: How many requests may wait for a reply at a time.
     maxPendingRequests: int = 100_000
 
-    #: How many ids are kept ready.
+    #: How many ids are kept ready in ``_uuids``, where programs written for 1.0
+    #: look at them.
     UUID_POOL_GEN_SIZE: int = 5
 
     def __init__(
@@ -83,12 +84,13 @@ class ZmqREQConnection(ZmqConnection):
             :attr:`defaultRequestTimeout`.
         :return: fires with the list of the frames of the reply.  It fails with
             ``ZmqRequestTimeoutError`` if there is none in time, with
-            ``ZmqClosedError`` if the connection is closed before, and with
-            what :meth:`send` raises if the request cannot be sent.  Cancel it
+            ``ZmqClosedError`` if the connection is closed before, with
+            ``ZmqOptionError`` if the timeout is none, and with what
+            :meth:`send` raises if the request cannot be sent.  Cancel it
             to wait no longer; the server may get the request all the same.
         """
         try:
-            self._open()
+            self._openDescriptor()
             frames = toFrames(messageParts) if messageParts else []
             request = self._requests.open(self._getNextId(), self.maxPendingRequests)
         except Exception:
@@ -97,10 +99,7 @@ class ZmqREQConnection(ZmqConnection):
         try:
             seconds = self.defaultRequestTimeout if timeout is None else timeout
             if seconds is not None:
-                if seconds < 0:
-                    raise ZmqOptionError(
-                        "timeout", f"a timeout is 0 seconds or more, not {seconds}"
-                    )
+                _checkTimeout(seconds)
                 request.timer = self.factory.reactor.callLater(
                     seconds, self._timeoutRequest, messageId
                 )
@@ -120,13 +119,16 @@ class ZmqREQConnection(ZmqConnection):
             request = self._requests.take(message[0])
         if request is None:
             log.info(
-                "{connection} dropped a reply to no pending request: {start!r:.60}",
+                "{connection} dropped a reply to no pending request: {start!r}",
                 connection=self,
-                start=message[0],
+                start=message[0][:60],
             )
         else:
-            self._releaseId(request.messageId)
-            request.callback(message[2:])
+            try:
+                self._releaseId(request.messageId)
+            finally:
+                if not request.called:
+                    request.callback(message[2:])
 
     def _getNextId(self) -> bytes:
         """
@@ -134,7 +136,7 @@ class ZmqREQConnection(ZmqConnection):
         each pending request another one.
         """
         if not self._uuids:
-            self._uuids.extend(islice(self._freshIds, self.UUID_POOL_GEN_SIZE))
+            self._uuids.extend(islice(self._freshIds, max(1, self.UUID_POOL_GEN_SIZE)))
         return self._uuids.pop()
 
     def _releaseId(self, msgId: bytes) -> None:
@@ -148,9 +150,9 @@ class ZmqREQConnection(ZmqConnection):
     def _timeoutRequest(self, msgId: bytes) -> None:
         self._requests.fail(msgId, ZmqRequestTimeoutError(msgId, f"{self!r} got no reply in time"))
 
-    def _close(self) -> None:
+    def _closeSocket(self) -> None:
         text = f"{self!r} was closed before the reply came"
-        super()._close()
+        super()._closeSocket()
         self._requests.failAll(lambda: ZmqClosedError(text=text))
 
 
@@ -181,17 +183,18 @@ class ZmqREPConnection(ZmqConnection):
         """
         Reply to a request, once.
 
-        A client that has gone away meanwhile does not get it; libzmq drops it.
+        A client that has gone away meanwhile, or that has no room for it
+        (``highWaterMark``), does not get it: libzmq drops it.
 
         :param messageId: what :meth:`gotMessage` got.
         :param messageParts: the frames of the reply.
         :raise ZmqReplyError: there is no such request, or it has been answered.
         :raise ZmqFrameError: it cannot be a message.
-        :raise ZmqAgainError: the client's queue is full; the request is still
-            to be answered.
+        :raise ZmqSocketError: libzmq refused it; the request is still to be
+            answered.
         :raise ZmqClosedError: the connection is closed.
         """
-        self._open()
+        self._openDescriptor()
         request = self._replies.find(messageId)
         frames = toFrames(messageParts) if messageParts else []
         self.send([*request.envelope, b"", *frames])
@@ -207,6 +210,7 @@ class ZmqREPConnection(ZmqConnection):
         except ZmqFrameError as error:
             log.warn("{connection} dropped {error}", connection=self, error=error)
             return None
+        self._replies.limit = self.maxPendingReplies
         return self.gotMessage(self._replies.add(envelope), *body)
 
     def gotMessage(self, messageId: MessageId, *messageParts: Any, **kwargs: Any) -> object:
@@ -220,8 +224,8 @@ class ZmqREPConnection(ZmqConnection):
         """
         raise NotImplementedError(f"{type(self).__name__}: override gotMessage")
 
-    def _close(self) -> None:
-        super()._close()
+    def _closeSocket(self) -> None:
+        super()._closeSocket()
         self._replies.clear()
 
 
@@ -245,6 +249,11 @@ class ZmqXREPConnection(ZmqREPConnection):
         _warn("ZmqXREPConnection", "ZmqREPConnection")
         super().__init__(factory)
         _addAll(self, endpoints)
+
+
+def _checkTimeout(seconds: object) -> None:
+    if not isinstance(seconds, (int, float)) or not seconds >= 0:
+        raise ZmqOptionError("timeout", f"a timeout is 0 seconds or more, not {seconds!r}")
 
 
 def _warn(old: str, new: str) -> None:

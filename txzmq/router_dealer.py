@@ -9,7 +9,7 @@ from typing import Any
 
 import zmq
 
-from ._frames import Frame, toFrames
+from ._frames import Frame, toBytes, toFrames
 from .connection import ZmqConnection
 
 
@@ -65,7 +65,8 @@ class ZmqRouterConnection(ZmqBase):
     Knows its peers by their ids, and sends to the one it wants
     (``ZMQ_ROUTER``).
 
-    A message for a peer that is not there is dropped, as libzmq does it.
+    A message for a peer that is not there, or that has no room for it, is
+    dropped, as libzmq does it.
     """
 
     socketType = zmq.ROUTER
@@ -77,11 +78,13 @@ class ZmqRouterConnection(ZmqBase):
         Send a message of one frame.
 
         :param recipientId: the peer, as :meth:`gotMessage` got it.
-        :raise ZmqAgainError: the queue for this peer is full.
+        :raise ZmqSocketError: libzmq refused it, as it does when
+            ``ROUTER_MANDATORY`` is set on the socket: ``ZmqAgainError`` if the
+            queue for this peer is full, and without a route to it.
         :raise ZmqFrameError: it cannot be a message.
         :raise ZmqClosedError: the connection is closed.
         """
-        self.send([recipientId, message])
+        self.send([toBytes(recipientId, "recipientId"), toBytes(message, "message")])
 
     def sendMultipart(  # type: ignore[override]
         self, recipientId: Frame, parts: Iterable[Frame]
@@ -89,7 +92,7 @@ class ZmqRouterConnection(ZmqBase):
         """
         Send a message of several frames; otherwise as :meth:`sendMsg`.
         """
-        self.send([recipientId, *toFrames(parts)])
+        self.send([toBytes(recipientId, "recipientId"), *toFrames(parts)])
 
     def gotMessage(self, senderId: bytes, *parts: Any, **kwargs: Any) -> object:
         """
