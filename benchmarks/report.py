@@ -59,8 +59,9 @@ How it was measured
   transports and protocols, which are faster than its streams.  Both run on
   current releases of Python and pyzmq, as txZMQ 1.0 does.
 * The rate of a sender is that at which its messages *arrive*.  It sends in
-  bursts of 200, and never meets its high-water mark.  A receiver has at most
-  10,000 messages waiting.
+  bursts of 200 (large messages: of 4 MiB), and has room for millions of small
+  messages, so that it is hardly ever refused; then it waits for a millisecond.
+  A receiver has at most 10,000 messages or 16 MiB waiting.
 * Round trips one at a time are pinned to one core: with two, the scheduler's
   choices make a difference of four between runs, with every library.
 * glibc's ``malloc`` was told to keep the memory that it has.  Otherwise messages

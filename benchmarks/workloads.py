@@ -77,19 +77,18 @@ _DEFAULTS: dict[str, Any] = {
     "pinned": False,
 }
 
-#: The most messages that wait, on each side; fewer if they are large.
-#: Receivers get few: long queues no longer fit the processor's caches.  Senders
-#: get enough to send all the time without ever being refused.
-_MARKS = {"send": 4_000_000}
-_MARK = 10_000
+#: The most messages, and bytes, that wait on each side, by role.  Receivers get
+#: few: long queues no longer fit the processor's caches.  Senders get enough to
+#: send small messages all the time without being refused.
+_MARKS = {"send": (4_000_000, 1 << 28)}
+_MARK = (10_000, 1 << 24)
 
-#: The most bytes that wait, with what libzmq adds to a frame.
-_MARK_BYTES = 1 << 29
-_FRAME_BYTES = 200
+#: What libzmq needs for a frame, in bytes, on top of what is in it.
+_FRAME_BYTES = 100
 
 #: The most messages, and bytes, per chunk.
 _CHUNK = 200
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 22
 
 _SIZES = {
     "10 B": (10, 1),
@@ -114,9 +113,8 @@ def _workload(
     frame, parts = _SIZES[size]
     p = {**_DEFAULTS, "role": role, "pattern": pattern, "size": frame, "parts": parts, **others}
     p["chunk"] = max(1, min(_CHUNK, _CHUNK_BYTES // (frame * parts)))
-    p["highWaterMark"] = min(
-        _MARKS.get(role, _MARK), _MARK_BYTES // ((frame + _FRAME_BYTES) * parts)
-    )
+    messages, bytes_ = _MARKS.get(role, _MARK)
+    p["highWaterMark"] = min(messages, bytes_ // ((frame + _FRAME_BYTES) * parts))
     if parts > 1:
         subjects = tuple(s for s in subjects if s != "bare")
     return Workload(name, group, p, subjects, quick)

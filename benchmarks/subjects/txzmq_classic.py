@@ -27,6 +27,9 @@ from txzmq import (
     ZmqSubConnection,
 )
 
+#: Seconds until a sender that was refused tries again.
+AGAIN = 0.001
+
 p = parameters()
 factory = ZmqFactory()
 
@@ -146,13 +149,14 @@ class Sender:
                     send(first)
         except zmq.Again:
             self.left = left
+            reactor.callLater(AGAIN, self.burst)
+            return
+        self.sent += p.chunk
+        self.left = p.chunk
+        if self.meter.done:
+            self.probe()
         else:
-            self.sent += p.chunk
-            self.left = p.chunk
-            if self.meter.done:
-                self.probe()
-                return
-        reactor.callLater(0, self.burst)
+            reactor.callLater(0, self.burst)
 
 
 def send() -> None:
