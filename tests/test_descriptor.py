@@ -963,6 +963,22 @@ class LostTests(ZmqTestCase):
         self.assertIsNone(connection.socket)
         self.assertEqual(self.factory.connections, set())
 
+    async def test_raisingUpcall(self) -> None:
+        """
+        What ``connectionLost`` of a subclass raises is logged, once.
+        """
+
+        class Raising(ZmqPairConnection):
+            def connectionLost(self, reason: Failure) -> None:
+                raise ZeroDivisionError
+
+        connection = self.bound(Raising)
+        connection.socket.close()
+        await until(lambda: connection.fd == -1)
+        await turns(2)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.factory.connections, set())
+
     async def test_reactorDoesNotLetGo(self) -> None:
         """
         A connection closes even if the reactor stumbles over its descriptor.

@@ -5,7 +5,9 @@ Tests of :mod:`txzmq.req_rep`.
 from __future__ import annotations
 
 import contextlib
+import copy
 import gc
+import pickle
 import warnings
 from collections.abc import Iterator
 from threading import Thread
@@ -568,13 +570,18 @@ class RequestTests(ZmqTestCase):
 
     async def test_firedByTheUser(self) -> None:
         """
-        A Deferred that the user has fired is left alone when the reply comes.
+        A Deferred that the user has fired is left alone when the reply comes,
+        or the time is over, or the connection closed.
         """
         req, raw = self.client()
-        req.sendMsg(b"a").callback([b"impatient"])
+        for timeout in (None, 5, None):
+            req.sendMsg(b"a", timeout=timeout).callback([b"impatient"])
         raw.send_multipart(raw.recv_multipart())
-        await until(lambda: not req._requests)
-        await turns()
+        await until(lambda: len(req._requests) == 2)
+        self.clock.advance(5)
+        self.assertEqual(len(req._requests), 1)
+        req.shutdown()
+        self.assertNothingLeft(req)
         self.assertEqual(self.flushLoggedErrors(), [])
 
     # Closing
@@ -819,6 +826,22 @@ class ReplyTests(ZmqTestCase):
             self.assertEqual(error.messageId, b"id")
         self.assertEqual(raw.recv_multipart(), [b"id", b"", b"first"])
         self.assertRaises(zmq.Again, raw.recv, zmq.NOBLOCK)
+
+    async def test_copies(self) -> None:
+        """
+        A copy of the id stands for the same request: one reply is all; so does
+        what comes back out of a pickle, as far as plain bytes can.
+        """
+        rep, raw = self.server(zmq.DEALER)
+        for _ in range(2):
+            raw.send_multipart([b"id", b"", b"a"])
+        got = [messageId for messageId, _ in await rep.gotMessage.wait(2)]
+        rep.reply(copy.copy(got[0]), b"x")
+        for again in (got[0], copy.copy(got[0]), copy.deepcopy(got[0])):
+            self.assertRaises(ZmqReplyError, rep.reply, again, b"x")
+        rep.reply(pickle.loads(pickle.dumps(got[1])), b"y")
+        self.assertRaises(ZmqReplyError, rep.reply, got[1], b"y")
+        self.assertEqual([raw.recv_multipart()[2] for _ in range(2)], [b"x", b"y"])
 
     async def test_unknownId(self) -> None:
         """
