@@ -277,7 +277,7 @@ class PatternTests(ExampleTestCase):
         A request that cannot be sent is reported.
         """
         req, _ = await self.bind("req_rep.py", "-m", "bind", "-M", "req", "-e", TCP)
-        await req.says("^no reply to 'question 1': .* cannot send now")
+        await req.says("^no reply to 'question 1': .* cannot send: nobody is there")
         self.assertEqual(await req.endsOn("INT"), QUIET)
 
     async def test_interruptedWhileWaiting(self) -> None:

@@ -547,8 +547,8 @@ class ShutdownTests(FactoryTestCase):
         self.assertEqual(
             logged,
             [
-                "The ZeroMQ context of ZmqFactory() cannot be terminated: a socket that"
-                " is still open in it, or has messages to send for longer than lingerPeriod"
+                "The ZeroMQ context of ZmqFactory() cannot be terminated: a socket is"
+                " still open in it, or has messages to send for longer than lingerPeriod"
             ],
         )
         self.assertFalse(context.closed)

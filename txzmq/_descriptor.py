@@ -294,6 +294,8 @@ class Descriptor:
 
     def _look(self) -> None:
         self._pendingLook = None
+        if self._closed:
+            return
         try:
             ready = self._isReadable()
         except zmq.ZMQError as error:
@@ -355,7 +357,8 @@ class Descriptor:
                     raise
                 message = [frame]
                 while ask() or more.value:
-                    message.append(recv(NOBLOCK))
+                    frame = recv(NOBLOCK)
+                    message.append(frame)
                 try:
                     result = receiver.messageReceived(message)
                     if result is not None:
@@ -366,8 +369,8 @@ class Descriptor:
                 if self._closed:
                     return False
             left -= stride
-            # The first frame of the last message stands for its stride: to add
-            # up all of them would cost a tenth of the throughput.
+            # One frame, the last, stands for all messages of its stride: to add
+            # them up would cost a tenth of the throughput.
             room -= stride * len(frame)
             if left <= 0 or room <= 0 or perf_counter() >= deadline:
                 return True
