@@ -41,3 +41,8 @@ def _returningDeferreds(cls: type) -> None:
 if (twisted.version.major, twisted.version.minor) < (22, 8):
     # Before, trial does not know tests that are coroutines.
     TestCase.__init_subclass__ = classmethod(_returningDeferreds)
+
+# What is started in the background by a shell ignores Ctrl-C, and so would the
+# programs that the tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
