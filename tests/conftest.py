@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
