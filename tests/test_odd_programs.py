@@ -311,3 +311,27 @@ class ConnectionTests(ZmqTestCase):
         await until(lambda: push.socket is None)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(self.factory.connections, set())
+
+    def test_closedWhileScheduling(self) -> None:
+        """
+        A connection that is closed while it asks the reactor for a look, as
+        finalizers can do, looks no more.
+        """
+
+        class Closing(MemoryReactorClock):
+            victim: Any = None
+
+            def callLater(self, *args: Any, **kwargs: Any) -> Any:
+                call = super().callLater(*args, **kwargs)
+                if self.victim is not None:
+                    self.victim.shutdown()
+                return call
+
+        factory = ZmqFactory(Closing())
+        self.addCleanup(factory.shutdown)
+        dealer = ZmqDealerConnection(factory)
+        factory.reactor.advance(1)
+        factory.reactor.victim = dealer
+        dealer.socket.getsockopt  # noqa: B018
+        factory.reactor.advance(1)
+        self.assertIsNone(dealer.socket)

@@ -184,10 +184,8 @@ class Descriptor:
 
     def close(self) -> None:
         """
-        Close the socket; nothing is delivered any more.  Idempotent.
+        Close the socket; nothing is delivered any more.  To be called once.
         """
-        if self._closed:
-            return
         self._closed = True
         socket = self.socket
         try:
@@ -294,6 +292,7 @@ class Descriptor:
 
     def _look(self) -> None:
         self._pendingLook = None
+        # A finalizer may have closed us while the call was being scheduled.
         if self._closed:
             return
         try:

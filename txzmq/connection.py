@@ -148,10 +148,12 @@ class ZmqConnection:
         so whenever somebody reaches for it, we look for messages in the next
         turn.
         """
-        if self._descriptor is None:
+        descriptor = self._descriptor
+        if descriptor is None:
             return None
-        self._descriptor.look()
-        return self._descriptor.socket
+        socket = descriptor.socket
+        descriptor.look()
+        return socket
 
     @property
     def fd(self) -> int:
