@@ -5,6 +5,7 @@ reactor, a ZeroMQ context, and an end.
 
 from __future__ import annotations
 
+import errno
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -36,6 +37,10 @@ _RANGE = {
 
 #: The settings that libzmq looks at when it opens the first socket.
 _CONTEXT_OPTIONS = {"ioThreads": zmq.IO_THREADS, "maxSockets": zmq.MAX_SOCKETS}
+
+
+#: All that pyzmq knows.
+_SOCKET_TYPES = frozenset(zmq.SocketType)
 
 
 class _GlobalReactor:
@@ -145,6 +150,9 @@ class ZmqFactory:
         self._isInUse = True
         _check("lingerPeriod", self.lingerPeriod)
         try:
+            # pyzmq looks for the reason of a refusal too late to be sure of it.
+            if socketType not in _SOCKET_TYPES:
+                raise zmq.ZMQError(errno.EINVAL)
             socket = context.socket(socketType)
         except zmq.ZMQError as error:
             raise socketError(error) from error
