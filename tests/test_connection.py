@@ -428,6 +428,19 @@ class OpeningTests(ConnectionTestCase):
         self.bound(ZmqPullConnection, "inproc://second")
         self.assertEqual(pull.endpoints, [bind("inproc://pull")])
 
+    def test_halfOfTheWildcards(self) -> None:
+        """
+        A wildcard takes another address each time: the new one is undone, and
+        the old one stays, though both were given by equal endpoints.
+        """
+        pull = self.bound(ZmqPullConnection)
+        more = [bind("tcp://127.0.0.1:*"), bind("nowhere")]
+        self.assertRaises(ZmqEndpointError, pull.addEndpoints, more)
+        address = pull.socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
+        self.assertNotEqual([address], pull.boundAddresses)
+        self.assertRaises(zmq.ZMQError, pull.socket.unbind, address)
+        pull.socket.unbind(pull.boundAddresses[0])
+
     async def test_halfOfTheEndpointsTcp(self) -> None:
         """
         So it is over tcp, where the address is free again in a moment.
