@@ -41,6 +41,7 @@ METRICS = {
     "rateKept": Metric("rate beside it", "of that without", "{:.3f}", more=True),
     "cpuKept": Metric("CPU without", "of that beside it", "{:.3f}", more=True),
     "open": Metric("to open", "us each", "{:.1f}"),
+    "openCpu": Metric("CPU to open", "us each", "{:.1f}"),
     "memory": Metric("memory", "KiB each", "{:.1f}"),
     "subscribe": Metric("to subscribe", "us each", "{:.2f}"),
 }

@@ -12,7 +12,7 @@ import json
 import sys
 import time
 from threading import Thread, main_thread
-from time import perf_counter
+from time import perf_counter, thread_time
 from types import SimpleNamespace
 from typing import Any, Callable
 
@@ -179,6 +179,30 @@ class TickerMeter(Meter):
         self.lateness.append(now - due)
         due += TICK * (1 + (now - due) // TICK)
         self.later(due - now, self.tick, due)
+
+
+def openAll(p: Any, opened: Callable[[], object]) -> Callable[[], None]:
+    """
+    Open connections.
+
+    :return: to be called when all are connected: says what each has taken.
+    """
+    # What the first ones need is needed once.
+    kept = [opened() for _ in range(p.first)]
+    count = p.connections - p.first
+    before = memory()
+    start, cpu = perf_counter(), thread_time()
+    kept.extend(opened() for _ in range(count))
+    seconds, cpu = perf_counter() - start, thread_time() - cpu
+
+    def report() -> None:
+        say(
+            open=seconds / count * 1e6,
+            openCpu=cpu / count * 1e6,
+            memory=(memory() - before) / len(kept[p.first :]),
+        )
+
+    return report
 
 
 def percentiles(latencies: list[float]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Any
 
 import zmq
-from _meter import PROBE, PROBE_INTERVAL, Meter, memory, parameters, say, whenTold
+from _meter import PROBE, PROBE_INTERVAL, Meter, openAll, parameters, whenTold
 
 p = parameters()
 context = zmq.Context()
@@ -150,14 +150,7 @@ def connections() -> None:
     """
     Open sockets, and see what they take.
     """
-    sockets = [opened("PULL") for _ in range(p.first)]
-    before = memory()
-    start = perf_counter()
-    while len(sockets) < p.connections:
-        sockets.append(opened("PULL"))
-    seconds = perf_counter() - start
-    number = p.connections - p.first
-    whenTold(lambda: say(open=seconds / number * 1e6, memory=(memory() - before) / number))
+    whenTold(openAll(p, lambda: opened("PULL")))
     Event().wait()
 
 

@@ -6,11 +6,11 @@ push.  The same for txZMQ 1.0 and for the library of this repository.
 from __future__ import annotations
 
 from itertools import repeat
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any, Optional
 
 import zmq
-from _meter import PROBE, PROBE_INTERVAL, Meter, TickerMeter, memory, parameters, say, whenTold
+from _meter import PROBE, PROBE_INTERVAL, Meter, TickerMeter, openAll, parameters, say, whenTold
 from twisted.internet import reactor
 
 from txzmq import (
@@ -91,12 +91,12 @@ def receive() -> None:
         return sum(connection.got for connection in connections)
 
     if p.pattern == "SUB":
-        start = perf_counter()
+        start = thread_time()
         for number in range(p.subscriptions - 1):
             connections[0].subscribe(b"other%d" % number)
         connections[0].subscribe(b"tag")
         if p.subscriptions > 1:
-            say(subscribe=(perf_counter() - start) / p.subscriptions * 1e6)
+            say(subscribe=(thread_time() - start) / p.subscriptions * 1e6)
     if p.ticker:
         TickerMeter(p, counted, reactor.callLater, reactor.callFromThread)
     else:
@@ -250,16 +250,7 @@ def connections() -> None:
     """
     Open connections, and see what they take.
     """
-    # What the first ones need is needed once.
-    for _ in range(p.first):
-        opened(Pull)
-    before = memory()
-    start = perf_counter()
-    for _ in range(p.connections - p.first):
-        opened(Pull)
-    seconds = perf_counter() - start
-    count = p.connections - p.first
-    whenTold(lambda: say(open=seconds / count * 1e6, memory=(memory() - before) / count))
+    whenTold(openAll(p, lambda: opened(Pull)))
 
 
 ROLES = {
