@@ -215,8 +215,10 @@ class ZmqConnection:
                 opened.append((endpoint, descriptor.attach(*endpoint)))
         except BaseException:
             for endpoint, address in opened:
-                # Closing one closes all that are equal.
-                if endpoint not in self.endpoints:
+                # To disconnect one disconnects all that are equal; no two are
+                # bound to the same address.
+                isBound = endpoint.type == ZmqEndpointType.bind
+                if isBound or endpoint not in self.endpoints:
                     descriptor.detach(endpoint.type, address)
             raise
         for endpoint, address in opened:
