@@ -89,12 +89,37 @@ and nothing else to do: a reactor costs what it costs.
 """
 
 
+#: What a reader of a group must know, by the beginning of its name.
+_NOTES = {
+    "PUSH to PULL": """\
+Both ends are in one process: a burst is sent, received, and the next is sent.
+
+""",
+    "A 10 ms ticker": """\
+A timer that goes off every 10 ms, while messages of 100 B come as fast as they
+can.  It is switched on and off in turn, six times.  Where not one tick comes, it
+is late by all the time that it was on.
+
+""",
+    "1000 connections": """\
+TCP connections, each with a socket of its own.  The memory is that of the
+process once all are connected; what pyzmq takes is libzmq's own need.
+
+""",
+    "Growth": """\
+What one message costs as there are more of them; it should stay the same.
+
+""",
+}
+
+
 def _rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """
+    :param header: of the columns; may be empty.
     :return: a table in reStructuredText.
     """
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in (header, *rows):
+    lines = [".. list-table::", *(["   :header-rows: 1"] if header else []), ""]
+    for row in (*([header] if header else []), *rows):
         for index, cell in enumerate(row):
             lines.append(f"   {'* -' if index == 0 else '  -'} {cell}".rstrip())
     return "\n".join([*lines, "", ""])
@@ -147,7 +172,7 @@ class Report:
             )
         return _HEAD.format(
             date=about["date"],
-            machine=_rows(("", ""), rows).rstrip(),
+            machine=_rows((), rows).rstrip(),
             cores=machine["cores"],
             **about["settings"],
         )
@@ -163,13 +188,14 @@ class Report:
         if "subscribe" in results.metrics(names[-1], "txzmq"):
             metrics.append("subscribe")
         text = f"{group}\n{'-' * len(group)}\n\n"
+        text += "".join(note for start, note in _NOTES.items() if group.startswith(start))
         for metric in ("p50", "rate"):
             if metric in metrics and "ticks" not in metrics:
                 text += self._plot(group, names, metric)
                 break
         subjects = [s for s in SUBJECTS if any(results.has(name, s) for name in names)]
         rows = [
-            [f"{name}: {METRICS[m].title}, {METRICS[m].unit}"]
+            [(f"{name}: " if len(names) > 1 else "") + f"{METRICS[m].title}, {METRICS[m].unit}"]
             + [self._cell(name, subject, m) for subject in subjects]
             for name in names
             for m in metrics

@@ -157,4 +157,4 @@ def describe(verdict: Verdict) -> tuple[str, str, str, str]:
             f"{METRICS[m].title} {METRICS[m].format.format(value)}"
             for m, value in verdict.values.items()
         ]
-    return target.workload, wanted, ", ".join(found), "reached" if verdict.reached else "MISSED"
+    return target.workload, wanted, ", ".join(found), "reached" if verdict.reached else "missed"
