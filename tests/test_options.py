@@ -494,14 +494,15 @@ class SettingTests(ZmqTestCase):
 
     def test_closed(self) -> None:
         """
-        A closed connection keeps what it had, and can be written to without
-        harm.
+        A closed connection keeps what it had, and can be assigned to without
+        harm, though not everything.
         """
         connection = subclass(highWaterMark=7)(self.factory)
         connection.shutdown()
         self.assertEqual(connection.highWaterMark, 7)
         connection.highWaterMark = 8
         self.assertEqual(connection.highWaterMark, 8)
+        self.assertRaises(ZmqOptionError, setattr, connection, "highWaterMark", -1)
 
     def test_ownCallbackIsNotSlowed(self) -> None:
         """
