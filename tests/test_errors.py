@@ -12,7 +12,7 @@ import re
 
 import zmq
 from twisted.internet import defer
-from twisted.internet.error import ConnectionClosed
+from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 import txzmq
@@ -49,7 +49,7 @@ SAMPLES = [
     (ZmqAgainError(text="text"), [zmq.Again, zmq.ZMQError, BlockingIOError]),
     (ZmqTooManyRequestsError(text="text"), [zmq.Again, zmq.ZMQError, BlockingIOError]),
     (ZmqEndpointError(errno.EADDRINUSE, "text"), [zmq.ZMQError, OSError, ValueError]),
-    (ZmqClosedError(text="text"), [zmq.ZMQError, OSError, ConnectionClosed]),
+    (ZmqClosedError(text="text"), [zmq.ZMQError, OSError, ConnectionLost]),
     (ZmqReactorError("text"), [RuntimeError]),
     (ZmqOptionError("name", "text"), [ValueError]),
     (ZmqFrameError("text"), [ValueError]),

@@ -9,7 +9,7 @@ Twisted or plain Python would already catch in its place::
      |    +-- ZmqAgainError        zmq.Again, BlockingIOError
      |    |    +-- ZmqTooManyRequestsError
      |    +-- ZmqEndpointError     ValueError
-     |    +-- ZmqClosedError       Twisted's ConnectionClosed
+     |    +-- ZmqClosedError       Twisted's ConnectionLost
      +-- ZmqReactorError           RuntimeError
      +-- ZmqOptionError            ValueError
      +-- ZmqFrameError             ValueError
@@ -29,7 +29,7 @@ import errno as _errno
 
 import zmq
 from twisted.internet.defer import TimeoutError as _DeferTimeoutError
-from twisted.internet.error import ConnectionClosed as _ConnectionClosed
+from twisted.internet.error import ConnectionLost as _ConnectionLost
 
 
 class ZmqError(Exception):
@@ -87,7 +87,7 @@ class ZmqEndpointError(ZmqSocketError, ValueError):
     endpoint: object = None
 
 
-class ZmqClosedError(ZmqSocketError, _ConnectionClosed):
+class ZmqClosedError(ZmqSocketError, _ConnectionLost):
     """
     The connection, or the factory, is closed: it cannot be used any more.
     """
