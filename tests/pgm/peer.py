@@ -11,6 +11,8 @@ and ends after COUNT messages.
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import sys
 
 from twisted.internet.defer import Deferred
@@ -18,6 +20,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall, react
 
 from txzmq import ZmqEndpoint, ZmqEndpointType, ZmqFactory, ZmqPubConnection, ZmqSubConnection
+
+#: Seconds until a peer that nobody has stopped says where it hangs, and ends.
+PATIENCE = 100
+
+#: Where to print.  OpenPGM has warnings for what is the standard output
+#: otherwise, and does not always end the line.
+output = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)
 
 
 class Publisher(ZmqPubConnection):
@@ -37,7 +47,7 @@ class Publisher(ZmqPubConnection):
         self.publish(str(self.sent), "unwanted")
         self.publish(str(self.sent), "wanted")
         if self.sent == 1:
-            print("publishing", flush=True)
+            print("publishing", file=output)
 
 
 class Subscriber(ZmqSubConnection):
@@ -56,7 +66,7 @@ class Subscriber(ZmqSubConnection):
         A message has come.
         """
         if self.left:
-            print(tag.decode(), message.decode(), flush=True)
+            print(tag.decode(), message.decode(), file=output)
             self.left -= 1
             if not self.left:
                 self.done.callback(None)
@@ -66,6 +76,7 @@ def main(reactor: IReactorTime, mode: str, address: str, count: str = "0") -> De
     """
     :return: fires when the process may end.
     """
+    faulthandler.dump_traceback_later(PATIENCE, exit=True)
     factory = ZmqFactory(reactor)
     factory.registerForShutdown()
     endpoint = ZmqEndpoint(ZmqEndpointType.connect, address)
