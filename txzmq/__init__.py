@@ -14,6 +14,7 @@ from .errors import (
     ZmqError,
     ZmqFrameError,
     ZmqFrameTypeError,
+    ZmqNotSupportedError,
     ZmqOptionError,
     ZmqReactorError,
     ZmqReplyError,
@@ -21,6 +22,8 @@ from .errors import (
     ZmqRequestTimeoutError,
     ZmqSocketError,
     ZmqTooManyRequestsError,
+    ZmqUnsentError,
+    ZmqUsageError,
 )
 from .factory import ZmqFactory
 from .pair import ZmqPairConnection
@@ -52,6 +55,7 @@ __all__ = [
     "ZmqFactory",
     "ZmqFrameError",
     "ZmqFrameTypeError",
+    "ZmqNotSupportedError",
     "ZmqOptionError",
     "ZmqPairConnection",
     "ZmqPubConnection",
@@ -67,6 +71,8 @@ __all__ = [
     "ZmqSocketError",
     "ZmqSubConnection",
     "ZmqTooManyRequestsError",
+    "ZmqUnsentError",
+    "ZmqUsageError",
     "ZmqXREPConnection",
     "ZmqXREQConnection",
 ]

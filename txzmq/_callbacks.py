@@ -1,10 +1,12 @@
 """
-What users' callbacks return.
+Calling users: their callbacks, and those who wait for a Deferred.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import iscoroutine
+from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
@@ -26,3 +28,33 @@ def watch(result: object) -> None:
 
 def _logFailure(failure: Failure) -> None:
     log.failure("Unhandled error in a callback", failure)
+
+
+def call(callback: Callable[..., object], *args: object) -> None:
+    """
+    Call a callback; what goes wrong in it goes to the log.
+    """
+    try:
+        result = callback(*args)
+        if result is not None:
+            watch(result)
+    except BaseException:
+        # As the reactor does with whatever it calls.
+        log.failure("Unhandled error in a callback")
+
+
+def failQuietly(waiting: Deferred[Any], error: Exception) -> None:
+    """
+    Tell who waits that it has come to an end.  Where nobody listens it ends
+    quietly: the log has no use for one unhandled error after the other when a
+    connection closes.
+    """
+    if waiting.called:
+        return
+    waiting.errback(error)
+    # Nobody may listen, yet somebody may come later to hear how it ended.
+    # Twisted has no public way to say that this failure need not be logged; an
+    # errback that swallows it would tell those who come later that all is well.
+    info = getattr(waiting, "_debugInfo", None)
+    if info is not None and info.failResult is not None and info.failResult.value is error:
+        info.failResult = None

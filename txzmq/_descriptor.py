@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from itertools import repeat
 from time import perf_counter
 from typing import Any, NamedTuple, NoReturn, Optional, Protocol, Union
@@ -49,7 +48,7 @@ from ._advice import endpointError, sendError
 from ._callbacks import watch
 from ._frames import toBytes
 from ._more import Answer, Ask, asker
-from ._whole import NOBLOCK, attempt, insist
+from ._whole import NOBLOCK, SendFrame, attempt, insist
 from .errors import ZmqClosedError, ZmqReactorError, ZmqSocketError
 from .interfaces import IZmqReactor
 
@@ -122,6 +121,8 @@ class Descriptor:
     :param reader: what the reactor is to know; its ``doRead`` calls ours.
     :param receiver: who gets the messages.
     :param lost: called with a ``Failure`` when the socket fails; must close us.
+    :ivar flush: what to call when libzmq may take more, as long as messages wait
+        for that; returns whether it has sent any.
     :ivar socket: the socket, as long as it is open.
     :ivar fd: what the reactor watches; -1 once closed.
     """
@@ -131,6 +132,7 @@ class Descriptor:
         "_asksFirst",
         "_closed",
         "_foreignLook",
+        "_halted",
         "_inRead",
         "_item",
         "_lost",
@@ -140,8 +142,10 @@ class Descriptor:
         "_receiver",
         "_recv",
         "_send",
+        "_sendFrame",
         "_writeOnly",
         "fd",
+        "flush",
         "socket",
     )
 
@@ -164,7 +168,10 @@ class Descriptor:
         # Made when needed: idle connections shall cost little.
         self._asker: Optional[tuple[Ask, Answer]] = None
         self._closed = False
+        # Closed or paused: the one thing to look at after each callback.
+        self._halted = False
         self._inRead = False
+        self.flush: Optional[Callable[[], bool]] = None
         self._item = (socket, _POLLIN)
         socketType = socket.getsockopt(zmq.TYPE)
         self._writeOnly = socketType in _WRITE_ONLY
@@ -173,6 +180,7 @@ class Descriptor:
         # cost of a third.
         self._recv: Callable[..., Any] = _BaseSocket.recv.__get__(socket)
         self._send: Callable[..., Any] = _BaseSocket.send.__get__(socket)
+        self._sendFrame = self._send
 
     def start(self) -> None:
         """
@@ -182,11 +190,15 @@ class Descriptor:
         self._reactor.addReader(self._reader)
         self.look()
 
-    def close(self) -> None:
+    def close(self, linger: Optional[int] = None) -> None:
         """
         Close the socket; nothing is delivered any more.  To be called once.
+
+        :param linger: how long libzmq holds what it has not sent, in
+            milliseconds; without it, as the socket is set.
         """
-        self._closed = True
+        self._closed = self._halted = True
+        self.flush = None
         socket = self.socket
         try:
             # Out of the reactor first: the number of the descriptor is free
@@ -195,10 +207,10 @@ class Descriptor:
             self._cancelLooks()
         finally:
             self.fd = -1
-            self._send = self._recv = _raiseClosed
+            self._send = self._sendFrame = self._recv = _raiseClosed
             self._asker = None
             del self.socket, self._item, self._reader, self._receiver, self._reactor, self._lost
-            socket.close()
+            socket.close(linger)
 
     def _leaveReactor(self) -> None:
         try:
@@ -241,10 +253,16 @@ class Descriptor:
     def detach(self, endpointType: str, address: str) -> None:
         """
         Undo :meth:`attach`, with the address that it returned.
+
+        :raise ZmqEndpointError: there is no such endpoint.
         """
-        with suppress(zmq.ZMQError):
-            getattr(self.socket, _UNDO[endpointType])(address)
-        self.look()
+        undo = _UNDO[endpointType]
+        try:
+            getattr(self.socket, undo)(address)
+        except zmq.ZMQError as error:
+            raise endpointError((undo, address), error.errno or 0) from error
+        finally:
+            self.look()
 
     def setOption(self, option: int, value: Union[int, bytes]) -> None:
         """
@@ -257,6 +275,37 @@ class Descriptor:
         except zmq.ZMQError as error:
             name = getattr(option, "name", option)
             text = f"libzmq refuses {name} = {value!r}: {error.strerror}"
+            raise ZmqSocketError(error.errno or 0, text) from error
+
+    def getOption(self, option: int) -> Union[int, bytes]:
+        """
+        Get an option of libzmq.
+
+        :raise ZmqSocketError: libzmq refused it.
+        """
+        try:
+            return self.socket.getsockopt(option)
+        except zmq.ZMQError as error:
+            name = getattr(option, "name", option)
+            raise ZmqSocketError(error.errno or 0, f"libzmq refuses to tell {name}") from error
+        finally:
+            # The one option that consumes the signal.
+            if option == zmq.EVENTS:
+                self.look()
+
+    def monitor(self, address: Optional[str], events: int = 0) -> None:
+        """
+        Have libzmq report what happens to the connections under the socket.
+
+        :param address: an inproc address, to which somebody has connected a
+            PAIR socket already; ``None`` to stop.
+        :param events: which ones, a bit mask.
+        :raise ZmqSocketError: libzmq refused it.
+        """
+        try:
+            self.socket.monitor(address, events)
+        except zmq.ZMQError as error:
+            text = f"cannot monitor the socket: {error.strerror}"
             raise ZmqSocketError(error.errno or 0, text) from error
 
     # Looking
@@ -300,9 +349,11 @@ class Descriptor:
         except zmq.ZMQError as error:
             self._lose(error)
             return
-        if ready:
-            # The reactor sets the logging context for its readers only.
+        # The reactor sets the logging context for its readers only.
+        if ready and not self._halted:
             callWithLogger(self._reader, self._reader.doRead)  # type: ignore[no-untyped-call]
+        elif self.flush is not None:
+            callWithLogger(self._reader, self._flushNow)  # type: ignore[no-untyped-call]
 
     def _cancelLooks(self) -> None:
         for call in (self._pendingLook, self._foreignLook):
@@ -311,6 +362,20 @@ class Descriptor:
         self._pendingLook = self._foreignLook = None
 
     # Receiving
+
+    def pause(self) -> None:
+        """
+        Deliver nothing until :meth:`resume`, from this moment on.
+        """
+        self._halted = True
+
+    def resume(self) -> None:
+        """
+        Undo :meth:`pause`: what waits is delivered in a later turn.
+        """
+        if self._halted and not self._closed:
+            self._halted = False
+            self.look()
 
     def doRead(self, budget: ReadBudget) -> None:
         """
@@ -322,10 +387,12 @@ class Descriptor:
             self._cancelLooks()
         self._inRead = True
         try:
-            # Where receiving is an error, only asking consumes the signal,
-            # which would wake us without end.
-            mayReceive = not self._asksFirst or self._isReadable()
-            more = mayReceive and self._drain(budget)
+            # Where receiving is an error, or not wanted, only asking consumes
+            # the signal, which would wake us without end.
+            if self._asksFirst or self._halted:
+                more = self._isReadable() and not self._halted and self._drain(budget)
+            else:
+                more = self._drain(budget)
         except zmq.ZMQError as error:
             self._lose(error)
             return
@@ -333,6 +400,8 @@ class Descriptor:
             self._inRead = False
         if more:
             self._comeBack()
+        if self.flush is not None:
+            self._flushNow()
 
     def _drain(self, budget: ReadBudget) -> bool:
         """
@@ -365,7 +434,7 @@ class Descriptor:
                 except BaseException:
                     # As the reactor does with whatever it calls.
                     log.failure("Unhandled error in {receiver}", receiver=receiver)
-                if self._closed:
+                if self._halted:
                     return False
             left -= stride
             # One frame, the last, stands for all messages of its stride: to add
@@ -430,6 +499,40 @@ class Descriptor:
         if not self._writeOnly:
             self.look()
 
+    def sendWaiting(self, frames: Sequence[bytes]) -> None:
+        """
+        As :meth:`sendMultipart`, for messages that have waited: also while
+        those who have not must stand back.
+        """
+        try:
+            if attempt(self._sendFrame, frames):
+                return
+            error = None
+        except zmq.ZMQError as refusal:
+            error = refusal
+        self._insist(self._sendFrame, frames, error)
+
+    @property
+    def holding(self) -> bool:
+        """
+        Whether only what has waited is sent.  Everything else is refused then
+        as if libzmq had no room, to keep the order.
+        """
+        return self._send is _raiseAgain
+
+    @holding.setter
+    def holding(self, holding: bool) -> None:
+        if not self._closed:
+            self._send = _raiseAgain if holding else self._sendFrame
+
+    def _flushNow(self) -> None:
+        try:
+            # Sending consumes the signal of what comes meanwhile.
+            if self.flush is not None and (self.flush() or self._isReadable()):
+                self.look()
+        except zmq.ZMQError as error:
+            self._lose(error)
+
     def _sendAnyway(self, frames: Sequence[bytes], error: Optional[zmq.ZMQError]) -> None:
         """
         A first attempt has failed.
@@ -438,8 +541,13 @@ class Descriptor:
         """
         # Refused or not, it has consumed the signal of what came meanwhile.
         self.look()
+        self._insist(self._send, frames, error)
+
+    def _insist(
+        self, send: SendFrame, frames: Sequence[bytes], error: Optional[zmq.ZMQError]
+    ) -> None:
         try:
-            insist(self._send, frames, error, self._hasRoom)
+            insist(send, frames, error, self._hasRoom)
         except ZmqSocketError:
             raise
         except zmq.ZMQError as final:
@@ -447,6 +555,10 @@ class Descriptor:
 
     def _hasRoom(self) -> bool:
         return not self._closed and bool(zmq_poll([(self.socket, _POLLOUT)], 0))
+
+
+def _raiseAgain(*args: object) -> NoReturn:
+    raise zmq.Again()
 
 
 def _raiseClosed(*args: object) -> NoReturn:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
 from twisted.internet.defer import Deferred
 
+from ._callbacks import failQuietly
 from .errors import (
     ZmqClosedError,
     ZmqError,
@@ -121,29 +122,17 @@ class PendingRequests(dict[bytes, Request]):
 
     def failAll(self, makeError: Callable[[], ZmqClosedError]) -> None:
         """
-        End every wait, because the connection is closed.  Where nobody handles
-        it, it ends quietly: the log has no use for one unhandled error after
-        the other.
+        End every wait, because the connection is closed; quietly where nobody
+        handles it.
         """
         for messageId in list(self):
             request = self.take(messageId)
             # The callbacks of one may have ended the wait of another.
-            if request is not None and not request.called:
-                error = makeError()
-                request.errback(error)
-                _hush(request, error)
+            if request is not None:
+                failQuietly(request, makeError())
 
     def _cancelled(self, request: Any) -> None:
         self.take(request.messageId)
-
-
-def _hush(request: Request, error: ZmqClosedError) -> None:
-    # Nobody may listen, yet somebody may come later to hear how it ended.
-    # Twisted has no public way to say that this failure need not be logged; an
-    # errback that swallows it would tell those who come later that all is well.
-    info = getattr(request, "_debugInfo", None)
-    if info is not None and info.failResult is not None and info.failResult.value is error:
-        info.failResult = None
 
 
 class MessageId(bytes):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Optional, Union
 
 import zmq
@@ -219,7 +220,8 @@ class ZmqConnection:
                 # bound to the same address.
                 isBound = endpoint.type == ZmqEndpointType.bind
                 if isBound or endpoint not in self.endpoints:
-                    descriptor.detach(endpoint.type, address)
+                    with suppress(ZmqEndpointError):
+                        descriptor.detach(endpoint.type, address)
             raise
         for endpoint, address in opened:
             self.endpoints.append(endpoint)

@@ -10,13 +10,20 @@ Twisted or plain Python would already catch in its place::
      |    |    +-- ZmqTooManyRequestsError
      |    +-- ZmqEndpointError     ValueError
      |    +-- ZmqClosedError       Twisted's ConnectionLost
-     +-- ZmqReactorError           RuntimeError
-     +-- ZmqOptionError            ValueError
-     +-- ZmqFrameError             ValueError
-     |    +-- ZmqFrameTypeError    TypeError
+     |    +-- ZmqUnsentError       Python's TimeoutError
+     |    +-- ZmqUsageError
+     |         +-- ZmqReactorError RuntimeError
+     |         +-- ZmqNotSupportedError   NotImplementedError
+     |         +-- ZmqOptionError  ValueError
+     |         +-- ZmqFrameError   ValueError
+     |              +-- ZmqFrameTypeError   TypeError
      +-- ZmqRequestTimeoutError    Twisted's and Python's TimeoutError
      +-- ZmqRequestIdError         ValueError
      +-- ZmqReplyError             KeyError
+
+An error that carries an error number is also an instance of the class that
+Python itself has for that number, as of :pep:`3151`: ``PermissionError`` where
+an address may not be bound, ``FileNotFoundError`` where there is none.
 
 The text of an error says what happened, to what, and what to do; what a
 program may want to look at is in attributes.
@@ -26,6 +33,8 @@ from __future__ import annotations
 
 import builtins
 import errno as _errno
+from functools import lru_cache
+from typing import Any
 
 import zmq
 from twisted.internet.defer import TimeoutError as _DeferTimeoutError
@@ -54,10 +63,46 @@ class ZmqSocketError(ZmqError, zmq.ZMQError, OSError):
     errno: int
     strerror: str
 
+    #: The class that was asked for, where Python's own class was added.
+    _plain: Any = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> ZmqSocketError:
+        number = args[0] if args else None
+        # OSError's, which does the same, but for itself only.
+        return super().__new__(_withPythons(cls, number) if isinstance(number, int) else cls)
+
     def __init__(self, errno: int, text: str) -> None:
         self.args = (errno, text)
         self.errno = errno
         self.strerror = text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (self._plain or type(self), self.args, vars(self))
+
+
+@lru_cache(maxsize=None)
+def _withPythons(cls: type[ZmqSocketError], number: int) -> type[ZmqSocketError]:
+    """
+    :return: the class with, as another base, the one that Python has for an
+        error number.
+    """
+    python = type(OSError(number, ""))
+    if issubclass(cls, python):
+        return cls
+    names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "_plain": cls}
+    return type(cls.__name__, (cls, python), names)
+
+
+class ZmqUsageError(ZmqSocketError):
+    """
+    The program asks for what cannot be, and libzmq was not asked; ``errno`` is
+    ``EINVAL``.
+    """
+
+    def __init__(self, *args: object) -> None:
+        self.args = args
+        self.errno = _errno.EINVAL
+        self.strerror = str(args[-1]) if args else "invalid"
 
 
 class ZmqAgainError(ZmqSocketError, zmq.Again, BlockingIOError):
@@ -96,13 +141,34 @@ class ZmqClosedError(ZmqSocketError, _ConnectionLost):
         ZmqSocketError.__init__(self, errno, text)
 
 
-class ZmqReactorError(ZmqError, RuntimeError):
+class ZmqUnsentError(ZmqSocketError, builtins.TimeoutError):
+    """
+    A transport was closed before all that waited in it could be sent.
+
+    :ivar messages: how many messages were lost.
+    :ivar bytes: how many bytes they had.
+    """
+
+    def __init__(self, text: str, messages: int = 0, bytes: int = 0) -> None:
+        ZmqSocketError.__init__(self, _errno.ETIMEDOUT, text)
+        self.args = (text,)
+        self.messages = messages
+        self.bytes = bytes
+
+
+class ZmqReactorError(ZmqUsageError, RuntimeError):
     """
     The reactor cannot watch file descriptors (``IReactorFDSet``).
     """
 
 
-class ZmqOptionError(ZmqError, ValueError):
+class ZmqNotSupportedError(ZmqUsageError, NotImplementedError):
+    """
+    Sockets of this type, or this libzmq, cannot do that.
+    """
+
+
+class ZmqOptionError(ZmqUsageError, ValueError):
     """
     A setting has a value that cannot be, or was changed when it is too late.
 
@@ -114,7 +180,7 @@ class ZmqOptionError(ZmqError, ValueError):
         self.name = name
 
 
-class ZmqFrameError(ZmqError, ValueError):
+class ZmqFrameError(ZmqUsageError, ValueError):
     """
     This cannot be a message: it has no frames, or one that would be
     misunderstood at the other end.

@@ -1,0 +1,250 @@
+"""
+Flow control without a socket and without a reactor: what waits to be sent, and
+who wants something to pause.
+
+Limits count bytes *and* messages, because a flood of empty frames fills the
+memory too.  Whoever is told that a limit is crossed is told once, in each
+direction, not once per message.
+
+The queue has lanes.  What waits in one lane is sent in order; lanes do not wait
+for each other.  Most sockets need one, a ROUTER one for each peer.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import NamedTuple, Optional
+
+from twisted.internet.defer import Deferred
+
+from .errors import ZmqOptionError
+
+#: The high mark where none is given; asyncio has the same.
+DEFAULT_HIGH_BYTES = 65_536
+
+#: As many messages as libzmq holds for a peer, where nobody says otherwise.
+DEFAULT_HIGH_MESSAGES = 1_000
+
+
+class Marks(NamedTuple):
+    """
+    Two water marks: above ``high`` it is too much, at ``low`` it is well again.
+    """
+
+    high: int
+    low: int
+
+
+def marks(high: Optional[int], low: Optional[int], default: int) -> Marks:
+    """
+    Fill in what is not given: ``low`` is a quarter of ``high``, or ``high``
+    four times ``low``, or ``default``.
+
+    :raise ZmqOptionError: not ``high >= low >= 0``.
+    """
+    try:
+        if high is None:
+            high = default if low is None else 4 * low
+        if low is None:
+            low = high // 4
+        if high >= low >= 0:
+            return Marks(high, low)
+    except TypeError:
+        pass
+    raise ZmqOptionError(
+        "limits", f"high ({high!r}) must be >= low ({low!r}), and low must be >= 0"
+    )
+
+
+class Waiting:
+    """
+    A message that waits to be sent.
+
+    :param frames: the message.
+    :param lane: its lane.
+    :param serial: its place among all messages.
+    :param deferred: fires when it is taken; ``None`` if nobody wants to know.
+    :ivar size: its bytes.
+    """
+
+    __slots__ = ("deferred", "frames", "lane", "serial", "size")
+
+    def __init__(
+        self,
+        frames: list[bytes],
+        lane: Hashable,
+        serial: int,
+        deferred: Optional[Deferred[None]],
+    ) -> None:
+        self.frames = frames
+        self.lane = lane
+        self.serial = serial
+        self.deferred = deferred
+        self.size = sum(map(len, frames))
+
+
+class Lane(OrderedDict[int, Waiting]):
+    """
+    The messages of a lane by their serial numbers: one that is cancelled leaves
+    at once, from wherever it is, and leaves nothing behind.
+
+    :ivar size: their bytes.
+    """
+
+    size = 0
+
+
+class SendQueue:
+    """
+    Messages that wait to be sent.
+
+    :param crossed: called with ``True`` when the queue grows above one of its
+        high marks, and with ``False`` when it has shrunk to both low marks.
+    :ivar size: the bytes in it.
+    :ivar isFull: whether the queue is between the two calls of ``crossed``.
+    """
+
+    def __init__(self, crossed: Callable[[bool], None]) -> None:
+        self._crossed = crossed
+        self._lanes: dict[Hashable, Lane] = {}
+        self._serial = 0
+        self._count = 0
+        self.size = 0
+        self.isFull = False
+        self.bytes = marks(None, None, DEFAULT_HIGH_BYTES)
+        self.messages = marks(None, None, DEFAULT_HIGH_MESSAGES)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def lanes(self) -> list[Hashable]:
+        """
+        :return: the lanes in which something waits, those first that
+            have not been passed over for the longest time.
+        """
+        return list(self._lanes)
+
+    def setLimits(self, bytes: Marks, messages: Marks) -> None:
+        """
+        Take other marks; they count at once.
+        """
+        self.bytes, self.messages = bytes, messages
+        self._compare()
+
+    def put(
+        self, frames: list[bytes], lane: Hashable = None, deferred: Optional[Deferred[None]] = None
+    ) -> Waiting:
+        """
+        Put a message at the end of a lane.
+        """
+        waiting = Waiting(frames, lane, self._serial, deferred)
+        self._serial += 1
+        messages = self._lanes.get(lane)
+        if messages is None:
+            messages = self._lanes[lane] = Lane()
+        messages[waiting.serial] = waiting
+        messages.size += waiting.size
+        self.size += waiting.size
+        self._count += 1
+        self._compare()
+        return waiting
+
+    def first(self, lane: Hashable = None) -> Optional[Waiting]:
+        """
+        :return: the oldest message of a lane; it stays where it is.
+        """
+        messages = self._lanes.get(lane)
+        return next(iter(messages.values())) if messages else None
+
+    def hasLane(self, lane: Hashable) -> bool:
+        """
+        :return: whether something waits in a lane.
+        """
+        return lane in self._lanes
+
+    def fits(self, lane: Hashable, size: int) -> bool:
+        """
+        :return: whether a lane has room for a message of ``size`` bytes: up to
+            the low marks, so that one alone cannot fill the queue, and
+            always for one message.
+        """
+        messages = self._lanes.get(lane)
+        return messages is None or (
+            len(messages) < self.messages.low and messages.size + size <= self.bytes.low
+        )
+
+    def passOver(self, lane: Hashable) -> None:
+        """
+        Nothing of a lane can leave now: it goes to the end of :meth:`lanes`.
+        """
+        self._lanes[lane] = self._lanes.pop(lane)
+
+    def remove(self, waiting: Waiting) -> bool:
+        """
+        Take a message out.
+
+        :return: whether it was there.
+        """
+        messages = self._lanes.get(waiting.lane)
+        if messages is None or messages.pop(waiting.serial, None) is None:
+            return False
+        if not messages:
+            del self._lanes[waiting.lane]
+        messages.size -= waiting.size
+        self.size -= waiting.size
+        self._count -= 1
+        self._compare()
+        return True
+
+    def clear(self) -> list[Waiting]:
+        """
+        Take all messages out, telling nobody.
+
+        :return: them, the oldest first.
+        """
+        waiting = [one for messages in self._lanes.values() for one in messages.values()]
+        self._lanes.clear()
+        self._count = self.size = 0
+        self.isFull = False
+        return sorted(waiting, key=lambda one: one.serial)
+
+    def _compare(self) -> None:
+        if self.isFull:
+            if self.size <= self.bytes.low and self._count <= self.messages.low:
+                self.isFull = False
+                self._crossed(False)
+        elif self.size > self.bytes.high or self._count > self.messages.high:
+            self.isFull = True
+            self._crossed(True)
+
+
+class Pauses:
+    """
+    Reasons to pause something: it goes on when the last of them is gone.
+
+    :param changed: called with ``True`` for the first reason, and with
+        ``False`` after the last.
+    """
+
+    def __init__(self, changed: Callable[[bool], None]) -> None:
+        self._changed = changed
+        self._reasons: set[str] = set()
+
+    def add(self, reason: str) -> None:
+        """
+        Pause, for a reason that may be there already.
+        """
+        first = not self._reasons
+        self._reasons.add(reason)
+        if first:
+            self._changed(True)
+
+    def remove(self, reason: str) -> None:
+        """
+        The reason is gone, if it was there.
+        """
+        if reason in self._reasons:
+            self._reasons.remove(reason)
+            if not self._reasons:
+                self._changed(False)
