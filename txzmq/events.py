@@ -22,10 +22,14 @@ __all__ = ["SocketEvent"]
 #: The first frame: number of the event, value.  The byte order is the host's.
 _HEADER = struct.Struct("=HI")
 
-#: What is known of errors that peers make during the handshake.
+#: The names of error numbers, the system's and libzmq's own.
+_ERRORS = {**{int(number): number.name for number in zmq.Errno}, **errno.errorcode}
+
+#: The names of the errors that peers make during the handshake, without what
+#: all of them begin with.
 _PROTOCOL_ERRORS = {
-    int(getattr(zmq, name)): name[len("PROTOCOL_ERROR_") :]
-    for name in dir(zmq)
+    int(number): name[len("PROTOCOL_ERROR_") :]
+    for name, number in zmq.Event.__members__.items()
     if name.startswith("PROTOCOL_ERROR_")
 }
 
@@ -36,7 +40,8 @@ class ErrorNumber(int):
     """
 
     def __str__(self) -> str:
-        return f"{errno.errorcode.get(self, int(self))}: {zmq.strerror(self)}"
+        name = _ERRORS.get(self)
+        return f"{name}: {zmq.strerror(self)}" if name else f"{int(self)}"
 
 
 class ProtocolError(int):
@@ -87,15 +92,16 @@ class SocketEvent(NamedTuple):
         return f"{self.name} {self.endpoint} ({self.value!s})"
 
 
-#: What the values mean, where they are not just a number.
+#: What the values mean, where they are not just a number.  The names are those
+#: of ``zmq.Event``: not each pyzmq has all of them as ``zmq.EVENT_...``.
 _MEANING: dict[int, Callable[[int], int]] = {
-    zmq.EVENT_CONNECT_DELAYED: ErrorNumber,
-    zmq.EVENT_CONNECT_RETRIED: Milliseconds,
-    zmq.EVENT_BIND_FAILED: ErrorNumber,
-    zmq.EVENT_ACCEPT_FAILED: ErrorNumber,
-    zmq.EVENT_CLOSE_FAILED: ErrorNumber,
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: ErrorNumber,
-    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: ProtocolError,
+    zmq.Event.CONNECT_DELAYED: ErrorNumber,
+    zmq.Event.CONNECT_RETRIED: Milliseconds,
+    zmq.Event.BIND_FAILED: ErrorNumber,
+    zmq.Event.ACCEPT_FAILED: ErrorNumber,
+    zmq.Event.CLOSE_FAILED: ErrorNumber,
+    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL: ErrorNumber,
+    zmq.Event.HANDSHAKE_FAILED_PROTOCOL: ProtocolError,
 }
 
 #: ``zmq.Event`` is a set of flags, and would make a name for any number.
