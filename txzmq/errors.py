@@ -67,7 +67,7 @@ class ZmqSocketError(ZmqError, zmq.ZMQError, OSError):
     _plain: Any = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> ZmqSocketError:
-        number = args[0] if args else None
+        number = args[0] if args else kwargs.get("errno")
         # OSError's, which does the same, but for itself only.
         return super().__new__(_withPythons(cls, number) if isinstance(number, int) else cls)
 
@@ -89,7 +89,7 @@ def _withPythons(cls: type[ZmqSocketError], number: int) -> type[ZmqSocketError]
     python = type(OSError(number, ""))
     if issubclass(cls, python):
         return cls
-    names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "_plain": cls}
+    names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "_plain": cls._plain or cls}
     return type(cls.__name__, (cls, python), names)
 
 
