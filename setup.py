@@ -11,7 +11,7 @@ from pathlib import Path
 
 from setuptools import setup
 
-source = Path(__file__).with_name("txzmq").joinpath("__init__.py").read_text(encoding="utf-8")
+source = Path(__file__).with_name("txzmq").joinpath("_version.py").read_text(encoding="utf-8")
 
 setup(
     # Read, not imported: pyzmq need not be there when we are built.

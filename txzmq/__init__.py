@@ -5,6 +5,7 @@ Start with :class:`ZmqFactory` and a connection, such as
 :class:`ZmqPubConnection`; the documentation has a tutorial.
 """
 
+from ._version import VersionInfo, __version__, version, version_info
 from .connection import ReadBudget, ZmqConnection
 from .endpoint import ZmqEndpoint, ZmqEndpointType
 from .errors import (
@@ -25,8 +26,11 @@ from .errors import (
     ZmqUnsentError,
     ZmqUsageError,
 )
+from .events import SocketEvent
 from .factory import ZmqFactory
+from .opening import connectZMQ, createZmqConnection, listenZMQ
 from .pair import ZmqPairConnection
+from .protocol import ZmqProtocol, ZmqProtocolFactory
 from .pubsub import ZmqPubConnection, ZmqSubConnection
 from .pushpull import ZmqPullConnection, ZmqPushConnection
 from .req_rep import (
@@ -37,12 +41,13 @@ from .req_rep import (
     ZmqXREQConnection,
 )
 from .router_dealer import ZmqBase, ZmqDealerConnection, ZmqRouterConnection
-
-__version__ = "2.0.0"
+from .transport import ZmqTransport
 
 __all__ = [
     "MessageId",
     "ReadBudget",
+    "SocketEvent",
+    "VersionInfo",
     "ZmqAgainError",
     "ZmqBase",
     "ZmqClosedError",
@@ -59,6 +64,8 @@ __all__ = [
     "ZmqOptionError",
     "ZmqPairConnection",
     "ZmqPubConnection",
+    "ZmqProtocol",
+    "ZmqProtocolFactory",
     "ZmqPullConnection",
     "ZmqPushConnection",
     "ZmqREPConnection",
@@ -71,8 +78,14 @@ __all__ = [
     "ZmqSocketError",
     "ZmqSubConnection",
     "ZmqTooManyRequestsError",
+    "ZmqTransport",
     "ZmqUnsentError",
     "ZmqUsageError",
     "ZmqXREPConnection",
     "ZmqXREQConnection",
+    "connectZMQ",
+    "createZmqConnection",
+    "listenZMQ",
+    "version",
+    "version_info",
 ]

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
-from itertools import repeat
+from itertools import count, repeat
 from time import perf_counter
 from typing import Any, NamedTuple, NoReturn, Optional, Protocol, Union
 
@@ -44,7 +44,7 @@ from twisted.python.log import callWithLogger
 from zmq.backend import Socket as _BaseSocket
 from zmq.backend import zmq_poll
 
-from ._advice import endpointError, sendError
+from ._advice import endpointError, sendError, socketError
 from ._callbacks import watch
 from ._frames import toBytes
 from ._more import Answer, Ask, asker
@@ -68,6 +68,9 @@ _NOTHING = frozenset({errno.EAGAIN, int(zmq.EFSM)})
 
 #: What undoes the opening of an endpoint.
 _UNDO = {"bind": "unbind", "connect": "disconnect"}
+
+#: Numbers for the addresses of monitors.
+_monitors = count()
 
 #: The most messages between two looks at the clock, which costs as much as a
 #: fifteenth of a message.
@@ -123,6 +126,7 @@ class Descriptor:
     :param lost: called with a ``Failure`` when the socket fails; must close us.
     :ivar flush: what to call when libzmq may take more, as long as messages wait
         for that; returns whether it has sent any.
+    :ivar isFresh: whether the reactor has not gone round since we were opened.
     :ivar socket: the socket, as long as it is open.
     :ivar fd: what the reactor watches; -1 once closed.
     """
@@ -146,6 +150,7 @@ class Descriptor:
         "_writeOnly",
         "fd",
         "flush",
+        "isFresh",
         "socket",
     )
 
@@ -172,6 +177,7 @@ class Descriptor:
         self._halted = False
         self._inRead = False
         self.flush: Optional[Callable[[], bool]] = None
+        self.isFresh = True
         self._item = (socket, _POLLIN)
         socketType = socket.getsockopt(zmq.TYPE)
         self._writeOnly = socketType in _WRITE_ONLY
@@ -181,6 +187,13 @@ class Descriptor:
         self._recv: Callable[..., Any] = _BaseSocket.recv.__get__(socket)
         self._send: Callable[..., Any] = _BaseSocket.send.__get__(socket)
         self._sendFrame = self._send
+
+    @property
+    def reactor(self) -> IZmqReactor:
+        """
+        The reactor, as long as the socket is open.
+        """
+        return self._reactor
 
     def start(self) -> None:
         """
@@ -293,20 +306,39 @@ class Descriptor:
             if option == zmq.EVENTS:
                 self.look()
 
-    def monitor(self, address: Optional[str], events: int = 0) -> None:
+    # Monitoring
+
+    def startMonitor(self, events: int) -> zmq.Socket[bytes]:
         """
         Have libzmq report what happens to the connections under the socket.
 
-        :param address: an inproc address, to which somebody has connected a
-            PAIR socket already; ``None`` to stop.
-        :param events: which ones, a bit mask.
-        :raise ZmqSocketError: libzmq refused it.
+        :param events: which events, a mask.
+        :return: a socket to read them from.
+        :raise ZmqSocketError: there can be no more sockets.
         """
+        address = f"inproc://txzmq-monitor-{next(_monitors)}"
         try:
-            self.socket.monitor(address, events)
+            pair = self.socket.context.socket(zmq.PAIR)
+            try:
+                pair.setsockopt(zmq.LINGER, 0)
+                # No bound, and connected first: else libzmq may wait for us.
+                pair.setsockopt(zmq.RCVHWM, 0)
+                pair.connect(address)
+                self.socket.monitor(address, events)
+            except zmq.ZMQError:
+                pair.close()
+                raise
         except zmq.ZMQError as error:
-            text = f"cannot monitor the socket: {error.strerror}"
-            raise ZmqSocketError(error.errno or 0, text) from error
+            raise socketError(error) from error
+        return pair
+
+    def stopMonitor(self) -> None:
+        """
+        Undo :meth:`startMonitor`; to be called before the socket that it
+        returned is closed.
+        """
+        if not self._closed and not self.socket.closed:
+            self.socket.monitor(None, 0)
 
     # Looking
 
@@ -341,6 +373,7 @@ class Descriptor:
 
     def _look(self) -> None:
         self._pendingLook = None
+        self.isFresh = False
         # A finalizer may have closed us while the call was being scheduled.
         if self._closed:
             return
@@ -385,6 +418,7 @@ class Descriptor:
             return
         if self._pendingLook is not None or self._foreignLook is not None:
             self._cancelLooks()
+        self.isFresh = False
         self._inRead = True
         try:
             # Where receiving is an error, or not wanted, only asking consumes

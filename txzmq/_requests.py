@@ -45,9 +45,9 @@ def freshIds() -> Iterator[bytes]:
             yield block[start : start + ID_SIZE]
 
 
-class _Timer(Protocol):
+class _Cancellable(Protocol):
     """
-    What is needed of an ``IDelayedCall``.
+    What is needed of an ``IDelayedCall``, and of a Deferred.
     """
 
     def cancel(self) -> None: ...
@@ -66,10 +66,13 @@ class Request(_Reply):
     :ivar messageId: its id.
     :ivar timer: set by whoever limits the time; cancelled when the wait ends
         in another way.
+    :ivar sending: set while the request waits to be sent; cancelled when
+        nobody waits for the reply any more.
     """
 
     messageId: bytes
-    timer: Optional[_Timer] = None
+    timer: Optional[_Cancellable] = None
+    sending: Optional[_Cancellable] = None
 
 
 class PendingRequests(dict[bytes, Request]):
@@ -117,6 +120,7 @@ class PendingRequests(dict[bytes, Request]):
         request = self.pop(messageId, None)
         if request is not None:
             request.timer = None
+            _takeBack(request)
             if not request.called:
                 request.errback(error)
 
@@ -129,10 +133,19 @@ class PendingRequests(dict[bytes, Request]):
             request = self.take(messageId)
             # The callbacks of one may have ended the wait of another.
             if request is not None:
+                _takeBack(request)
                 failQuietly(request, makeError())
 
     def _cancelled(self, request: Any) -> None:
         self.take(request.messageId)
+        _takeBack(request)
+
+
+def _takeBack(request: Request) -> None:
+    # Nobody waits for the reply: if it has not left, it need not.
+    sending, request.sending = request.sending, None
+    if sending is not None:
+        sending.cancel()
 
 
 class MessageId(bytes):

@@ -11,23 +11,32 @@ from contextlib import suppress
 from typing import Any, Optional, Union
 
 import zmq
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IDelayedCall, IFileDescriptor, IReadDescriptor
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IFileDescriptor,
+    IPushProducer,
+    IReadDescriptor,
+)
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._descriptor import Descriptor, ReadBudget, checkReactor
 from ._frames import Message, toFrames
+from ._outbox import Outbox
 from .endpoint import ZmqEndpoint, ZmqEndpointType
-from .errors import ZmqClosedError, ZmqEndpointError, ZmqOptionError
-from .interfaces import IZmqFactory
+from .errors import ZmqAgainError, ZmqClosedError, ZmqEndpointError, ZmqOptionError
+from .events import SocketEvent
+from .interfaces import IZmqFactory, IZmqMonitored
+from .monitor import Monitored
 from .options import OPTIONS, Until, adopt, apply, applyAll, encode
 
 __all__ = ["ReadBudget", "ZmqConnection", "ZmqEndpoint", "ZmqEndpointType"]
 
 
-@implementer(IReadDescriptor, IFileDescriptor)
-class ZmqConnection:
+@implementer(IReadDescriptor, IFileDescriptor, IPushProducer, IZmqMonitored)
+class ZmqConnection(Monitored):
     """
     A ZeroMQ socket in the reactor.
 
@@ -88,6 +97,17 @@ class ZmqConnection:
     #: 0 is no growth (``ZMQ_RECONNECT_IVL_MAX``).
     reconnectIntervalMax: int = 0
 
+    #: Whether a message may only go to a peer that is connected by now; else
+    #: libzmq also lets it wait for one that it is still connecting to.  Counts
+    #: for endpoints opened later (``ZMQ_IMMEDIATE``).
+    immediate: bool = False
+
+    #: How many messages may wait in :meth:`sendWhenReady`.
+    maxWaitingMessages: int = 1_000
+
+    #: How many bytes may wait in :meth:`sendWhenReady`.
+    maxWaitingBytes: int = 16_777_216
+
     #: How much to read before other parts of the program get their turn.
     readBudget: ReadBudget = ReadBudget()
 
@@ -99,6 +119,9 @@ class ZmqConnection:
     factory: Any = None
 
     _descriptor: Optional[Descriptor] = None
+
+    # Made when it is needed.
+    _outbox: Optional[Outbox] = None
 
     def __init__(
         self,
@@ -210,6 +233,8 @@ class ZmqConnection:
         """
         wanted = [_toEndpoint(endpoint) for endpoint in endpoints]
         descriptor = self._openDescriptor()
+        for endpoint in wanted:
+            self._beforeEndpoint(endpoint.address)
         opened: list[tuple[ZmqEndpoint, str]] = []
         try:
             for endpoint in wanted:
@@ -227,6 +252,7 @@ class ZmqConnection:
             self.endpoints.append(endpoint)
             if endpoint.type == ZmqEndpointType.bind:
                 self.boundAddresses.append(address)
+            self._afterEndpoint(endpoint.type, endpoint.address)
 
     # Messages
 
@@ -248,6 +274,35 @@ class ZmqConnection:
         else:
             descriptor.sendMultipart(toFrames(message))
 
+    def sendWhenReady(self, message: Message) -> Deferred[None]:
+        """
+        Send a message now, or as soon as libzmq takes it, in order.  As long as
+        something waits, :meth:`send` finds no room.
+
+        :param message: as for :meth:`send`.
+        :return: fires when libzmq has taken it; cancel it to take the message
+            back, as long as it waits.  Fails with ``ZmqAgainError`` if as many
+            wait as :attr:`maxWaitingMessages` and :attr:`maxWaitingBytes`
+            allow, with ``ZmqClosedError`` if the connection is closed before,
+            and with the other errors of :meth:`send`.
+        """
+        try:
+            return self._sendSoon(toFrames(message), self.maxWaitingMessages)
+        except Exception:
+            return fail()
+
+    def _sendSoon(self, frames: list[bytes], limit: int) -> Deferred[None]:
+        descriptor = self._openDescriptor()
+        if self._outbox is None:
+            self._outbox = Outbox(descriptor, descriptor.reactor)
+        queue = self._outbox.queue
+        if len(queue) >= limit or queue.size >= self.maxWaitingBytes:
+            raise ZmqAgainError(
+                text=f"{len(queue)} messages wait in {self!r}: slow down, or raise"
+                " maxWaitingMessages and maxWaitingBytes"
+            )
+        return self._outbox.sendSoon(frames)
+
     def messageReceived(self, message: list[bytes]) -> object:
         """
         A message has come; to be overridden, or assigned, by users.
@@ -267,6 +322,44 @@ class ZmqConnection:
         """
         if self._descriptor is not None:
             self._descriptor.doRead(self.readBudget)
+
+    # Pausing
+
+    def pauseProducing(self) -> None:
+        """
+        Deliver no more messages, from now on; sending goes on.
+        """
+        if self._descriptor is not None:
+            self._descriptor.pause()
+
+    def resumeProducing(self) -> None:
+        """
+        Deliver messages again, from a later turn of the reactor on.
+        """
+        if self._descriptor is not None:
+            self._descriptor.resume()
+
+    def stopProducing(self) -> None:
+        """
+        Close: nobody wants the messages.
+        """
+        self.shutdown()
+
+    # Monitoring
+
+    def eventReceived(self, event: SocketEvent) -> object:
+        """
+        Something has happened to a connection of the socket; to be overridden,
+        or assigned, by users.  Called after :meth:`enableMonitor` only.
+
+        :param event: what.
+        """
+
+    def _tellEvent(self, event: SocketEvent) -> object:
+        return self.eventReceived(event)
+
+    def _opened(self) -> Iterable[tuple[str, str]]:
+        return self.endpoints
 
     # Closing
 
@@ -298,10 +391,18 @@ class ZmqConnection:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
-        descriptor.close()
+        # Asked for now: the reference to the factory goes first.
+        error = ZmqClosedError(text=f"{self!r} was closed")
+        try:
+            self._endMonitor(lambda: error)
+        finally:
+            descriptor.close()
+        outbox, self._outbox = self._outbox, None
         factory, self.factory = self.factory, None
         if factory.connections is not None:
             factory.connections.discard(self)
+        if outbox is not None:
+            outbox.close(lambda: error)
 
     def _openDescriptor(self) -> Descriptor:
         """

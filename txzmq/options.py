@@ -109,6 +109,7 @@ OPTIONS: dict[str, Option] = {
     "reconnectInterval": Option(("RECONNECT_IVL",), _reconnectInterval, 100),
     "reconnectIntervalMax": Option(("RECONNECT_IVL_MAX",), _integer(0), 0),
     "identity": Option(("ROUTING_ID",), _identity, b"", Until.opened),
+    "immediate": Option(("IMMEDIATE",), int, 0),
     "socketType": Option((), _socketType, None, Until.made),
 }
 

@@ -15,11 +15,12 @@ from itertools import islice
 from typing import Any, Optional, Union
 
 import zmq
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ._frames import Frame, splitEnvelope, toFrames
-from ._requests import MessageId, PendingReplies, PendingRequests, freshIds
+from ._requests import MessageId, PendingReplies, PendingRequests, Request, freshIds
 from .connection import ZmqConnection
 from .endpoint import ZmqEndpoint
 from .errors import (
@@ -50,6 +51,11 @@ class ZmqREQConnection(ZmqConnection):
     """
 
     socketType = zmq.DEALER
+
+    #: Whether a request waits here until a server is connected.  Then one that
+    #: is cancelled, or whose time is over, is never sent; else libzmq keeps it
+    #: for a server that comes back.
+    immediate = False
 
     #: Seconds until a request fails for which :meth:`sendMsg` is not told
     #: another time; ``None`` is never.
@@ -103,11 +109,25 @@ class ZmqREQConnection(ZmqConnection):
                 request.timer = self.factory.reactor.callLater(
                     seconds, self._timeoutRequest, messageId
                 )
-            self.send([messageId, b"", *frames])
+            if self.immediate:
+                self._sendWhenThere(request, [messageId, b"", *frames])
+            else:
+                self.send([messageId, b"", *frames])
         except Exception:
             self._requests.take(messageId)
             return fail()
         return request
+
+    def _sendWhenThere(self, request: Request, frames: list[bytes]) -> None:
+        # Left to libzmq, a request could not be taken back.
+        sending = self._sendSoon(frames, self.maxPendingRequests)
+
+        def failed(failure: Failure) -> None:
+            if not failure.check(CancelledError):
+                self._requests.fail(request.messageId, failure.value)
+
+        request.sending = sending
+        sending.addErrback(failed)
 
     def messageReceived(self, message: list[bytes]) -> None:
         """

@@ -1,0 +1,222 @@
+"""
+Sending what libzmq takes now, and keeping what it does not for later.
+
+A message goes straight to libzmq as long as nothing waits in its lane.  When
+libzmq says "not now" it waits, and the descriptor calls :meth:`Outbox.flush`
+after each wake-up until nothing waits any more.
+
+An error is the error of one message: it leaves the queue, whoever sent it is
+told, and the others go on.  "Not now" of a ROUTER is about one peer, so its
+messages wait in a lane for each, of bounded length.  There a wake-up can be
+missed: to ask for one peer consumes the signal of another.  So as long as
+something waits for a peer it is tried again every now and then.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Optional
+
+import zmq
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from ._callbacks import failQuietly
+from ._descriptor import Descriptor
+from ._flow import SendQueue, Waiting
+from .errors import ZmqAgainError, ZmqError, ZmqSocketError
+from .interfaces import IZmqReactor
+
+log = Logger()
+
+#: Socket types whose first frame says which peer the message is for.
+_ROUTING = frozenset({zmq.ROUTER, zmq.STREAM})
+
+#: Error numbers that mean "not now", by socket type.  A REQ socket must have
+#: its reply first; a REP socket without a request never gets one by waiting.
+_NOT_NOW = {zmq.REQ: frozenset({errno.EAGAIN, int(zmq.EFSM)})}
+_AGAIN = frozenset({errno.EAGAIN})
+
+#: The socket is gone, not just one message.
+_GONE = frozenset({int(zmq.ENOTSOCK), int(zmq.ETERM)})
+
+#: How long to send before other parts of the program get their turn, seconds.
+_FLUSH_SECONDS = 0.001
+
+#: How long until a full peer of a ROUTER is tried again, if no signal came
+#: before, in seconds.
+_RETRY_SECONDS = 0.05
+
+if TYPE_CHECKING:
+    _Deferred = Deferred[None]
+else:
+    _Deferred = Deferred
+
+
+class _Taken(_Deferred):
+    """
+    Fires when libzmq has taken a message.
+    """
+
+    waiting: Optional[Waiting] = None
+
+
+class Outbox:
+    """
+    The messages that a socket is to send.
+
+    :param descriptor: the socket.
+    :param reactor: for trying again.
+    :param crossed: called with ``True`` when too much waits, with ``False`` when
+        it is well again.
+    :param emptied: called when nothing waits any more.
+    :ivar queue: what waits.
+    """
+
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        reactor: IZmqReactor,
+        crossed: Callable[[bool], None] = lambda isFull: None,
+        emptied: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.queue = SendQueue(crossed)
+        self._descriptor = descriptor
+        self._reactor = reactor
+        self._emptied = emptied
+        socketType: Any = descriptor.getOption(zmq.TYPE)
+        self._routes = socketType in _ROUTING
+        self._notNow = _NOT_NOW.get(socketType, _AGAIN)
+        self._retry: Optional[IDelayedCall] = None
+        self._isClosed = False
+
+    def send(
+        self, frames: list[bytes], deferred: Optional[Deferred[None]] = None
+    ) -> Optional[Waiting]:
+        """
+        Send a message now, or let it wait.
+
+        :param deferred: fires when a message that waits has been taken.
+        :return: ``None`` if libzmq has taken it.
+        :raise ZmqSocketError: it can neither be sent nor wait.
+        """
+        lane = frames[0] if self._routes else None
+        if not self.queue.hasLane(lane):
+            try:
+                self._descriptor.sendMultipart(frames)
+                return None
+            except ZmqSocketError as error:
+                if error.errno not in self._notNow:
+                    raise
+        if self._routes and not self.queue.fits(lane, sum(map(len, frames))):
+            raise ZmqAgainError(
+                text=f"the peer {lane!r} does not take its messages, and too many wait for"
+                " it: slow down, or drop them"
+            )
+        self._begin()
+        return self.queue.put(frames, lane, deferred)
+
+    def sendSoon(self, frames: list[bytes]) -> Deferred[None]:
+        """
+        Send a message now, or let it wait.
+
+        :return: fires when libzmq has taken it; to cancel it takes it back.
+        :raise ZmqSocketError: it can neither be sent nor wait.
+        """
+        taken = _Taken(self._cancelled)
+        taken.waiting = self.send(frames, taken)
+        if taken.waiting is None:
+            return succeed(None)
+        return taken
+
+    def flush(self) -> bool:
+        """
+        Send what can be sent.
+
+        :return: whether something was sent.
+        :raise zmq.ZMQError: the socket is gone.
+        """
+        deadline = perf_counter() + _FLUSH_SECONDS
+        sent = False
+        for lane in self.queue.lanes():
+            # Whoever is told may do anything, so look each time.
+            waiting = self.queue.first(lane)
+            while waiting is not None:
+                try:
+                    self._descriptor.sendWaiting(waiting.frames)
+                except ZmqSocketError as error:
+                    if self._isClosed or error.errno in _GONE:
+                        raise
+                    if error.errno in self._notNow:
+                        self.queue.passOver(lane)
+                        break
+                    self._settle(waiting, error)
+                else:
+                    sent = True
+                    self._settle(waiting, None)
+                if perf_counter() >= deadline:
+                    return True
+                waiting = self.queue.first(lane)
+        if self._routes and len(self.queue) and self._retry is None:
+            self._retry = self._reactor.callLater(_RETRY_SECONDS, self._tryAgain)
+        return sent
+
+    def close(self, makeError: Callable[[], ZmqError]) -> None:
+        """
+        Let go of everything; whoever waits is told.
+        """
+        self._isClosed = True
+        self._end()
+        lost = self.queue.clear()
+        for waiting in lost:
+            if waiting.deferred is not None:
+                failQuietly(waiting.deferred, makeError())
+
+    def _begin(self) -> None:
+        if self._descriptor.flush is None:
+            self._descriptor.flush = self.flush
+            # What is sent elsewhere must not overtake; a ROUTER's other peers
+            # have nothing to do with it.
+            self._descriptor.holding = not self._routes
+
+    def _end(self) -> None:
+        self._descriptor.flush = None
+        self._descriptor.holding = False
+        retry, self._retry = self._retry, None
+        if retry is not None:
+            retry.cancel()
+
+    def _tryAgain(self) -> None:
+        self._retry = None
+        self._descriptor.look()
+
+    def _settle(self, waiting: Waiting, error: Optional[ZmqSocketError]) -> None:
+        """
+        A message has been taken, or refused for good.
+        """
+        self._remove(waiting)
+        deferred = waiting.deferred
+        if deferred is not None:
+            if not deferred.called:
+                deferred.callback(None) if error is None else deferred.errback(error)
+        elif error is not None:
+            logLost(error)
+
+    def _cancelled(self, taken: _Taken) -> None:  # type: ignore[override]
+        if taken.waiting is not None:
+            self._remove(taken.waiting)
+
+    def _remove(self, waiting: Waiting) -> None:
+        if self.queue.remove(waiting) and not len(self.queue) and not self._isClosed:
+            self._end()
+            self._emptied()
+
+
+def logLost(error: ZmqSocketError) -> None:
+    """
+    A message is lost, and nobody waits to hear of it.
+    """
+    log.warn("A message was dropped: {error}", error=error)

@@ -1,0 +1,74 @@
+"""
+Who has subscribed to an XPUB socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from ._callbacks import failQuietly
+from .errors import ZmqClosedError
+
+#: The first byte of a subscription; a 0 undoes one.  Source: zmq_socket(3).
+_SUBSCRIBE, _UNSUBSCRIBE = b"\1", b"\0"
+
+
+class Subscribers:
+    """
+    Takes note of the subscriptions on their way to the protocol.
+
+    libzmq reports the first subscription to a topic and the end of the last, and
+    holds as many topics itself.
+
+    :param receiver: who gets the messages; has a ``messageReceived``.
+    """
+
+    def __init__(self, receiver: Any) -> None:
+        self._receiver = receiver
+        self._topics: set[bytes] = set()
+        self._waiting: list[tuple[bytes, Deferred[bytes]]] = []
+
+    def messageReceived(self, message: list[bytes]) -> object:
+        """
+        A subscription, its end, or something that a subscriber sent upstream.
+        """
+        try:
+            return self._receiver.messageReceived(message)
+        finally:
+            kind, topic = message[0][:1], message[0][1:]
+            if kind == _SUBSCRIBE:
+                self._topics.add(topic)
+                self._tell(topic)
+            elif kind == _UNSUBSCRIBE:
+                self._topics.discard(topic)
+
+    def when(self, topic: bytes) -> Deferred[bytes]:
+        """
+        :return: fires with a subscription that covers ``topic``.
+        """
+        for end in range(len(topic) + 1):
+            if topic[:end] in self._topics:
+                return succeed(topic[:end])
+        deferred: Deferred[bytes] = Deferred(self._forget)
+        self._waiting.append((topic, deferred))
+        return deferred
+
+    def close(self, makeError: Callable[[], ZmqClosedError]) -> None:
+        """
+        Nobody will subscribe any more: tell those who wait.
+        """
+        waiting, self._waiting = self._waiting, []
+        for _, deferred in waiting:
+            failQuietly(deferred, makeError())
+
+    def _tell(self, subscription: bytes) -> None:
+        for topic, deferred in list(self._waiting):
+            if topic.startswith(subscription) and not deferred.called:
+                self._forget(deferred)
+                deferred.callback(subscription)
+
+    def _forget(self, deferred: Deferred[bytes]) -> None:
+        self._waiting = [one for one in self._waiting if one[1] is not deferred]

@@ -1,0 +1,318 @@
+"""
+What happens to the connections under a socket: a stream of events, and
+Deferreds for those who wait for one.
+
+libzmq tells through a socket of its own, and its I/O thread *blocks* when
+nobody reads that.  So ours is connected before the monitor begins, holds any
+number of events, is always read, also when its owner is paused, and is told to
+stop before it is closed.
+
+Source: zmq_socket_monitor(3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Optional
+
+import zmq
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ._callbacks import failQuietly
+from ._descriptor import Descriptor, ReadBudget
+from .errors import ZmqClosedError, ZmqOptionError
+from .events import SocketEvent, decode
+from .interfaces import IZmqReactor
+
+#: All events, also those that are yet to be invented.
+_ALL = 0xFFFF
+
+_FAILED = frozenset(
+    {
+        zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL,
+        zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL,
+        zmq.EVENT_HANDSHAKE_FAILED_AUTH,
+    }
+)
+
+
+class Peers:
+    """
+    Who is connected, as far as events tell; and who waits for a change.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        # Endpoints with a failed handshake: they are also told to disconnect.
+        self._failing: set[str] = set()
+        # What is the case now, by what one can wait for.
+        self._now: dict[str, SocketEvent] = {}
+        self._waiting: dict[str, list[Deferred[SocketEvent]]] = {}
+
+    @property
+    def isConnected(self) -> bool:
+        """
+        Whether at least one peer is known to be connected.
+        """
+        return "connected" in self._now
+
+    def when(self, what: str) -> Deferred[SocketEvent]:
+        """
+        :param what: ``connected``, ``disconnected`` or ``failed``.
+        :return: fires when this is the case; to cancel it does no harm.
+        """
+        if what in self._now:
+            return succeed(self._now[what])
+        deferred: Deferred[SocketEvent] = Deferred(
+            lambda cancelled: self._waiting[what].remove(cancelled)
+        )
+        self._waiting.setdefault(what, []).append(deferred)
+        return deferred
+
+    def happened(self, event: SocketEvent) -> None:
+        """
+        Take note of an event.
+        """
+        if event.event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._count += 1
+            self._now = {"connected": event}
+            self._tell("connected", event)
+        elif event.event in _FAILED:
+            self._failing.add(event.endpoint)
+            self._now["failed"] = event
+            self._tell("failed", event)
+        elif event.event == zmq.EVENT_DISCONNECTED:
+            if event.endpoint in self._failing:
+                self._failing.remove(event.endpoint)
+            else:
+                self._count = max(0, self._count - 1)
+                if not self._count:
+                    self._now = {"disconnected": event}
+                self._tell("disconnected", event)
+
+    def close(self, makeError: Callable[[], ZmqClosedError]) -> None:
+        """
+        Nothing will happen any more: tell those who wait.
+        """
+        waiting, self._waiting = self._waiting, {}
+        for deferreds in waiting.values():
+            for deferred in deferreds:
+                failQuietly(deferred, makeError())
+
+    def _tell(self, what: str, event: SocketEvent) -> None:
+        for deferred in self._waiting.pop(what, ()):
+            if not deferred.called:
+                deferred.callback(event)
+
+
+@implementer(IReadDescriptor)
+class Monitor:
+    """
+    Reads the events of a socket.
+
+    :param descriptor: the socket.
+    :param reactor: where to watch for events.
+    :param eventReceived: called with each event in :attr:`events`.
+    :param complete: whether no endpoint was opened before.
+    :ivar events: what is wanted, a mask.
+    :ivar peers: those who wait.
+    """
+
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        reactor: IZmqReactor,
+        eventReceived: Callable[[SocketEvent], object],
+        complete: bool,
+    ) -> None:
+        self.complete = complete
+        self.events = 0
+        self.peers = Peers()
+        self._eventReceived = eventReceived
+        self._monitored = descriptor
+        pair = descriptor.startMonitor(_ALL)
+        self._descriptor: Optional[Descriptor] = Descriptor(
+            pair, reactor, self, self, self.connectionLost
+        )
+        self._descriptor.start()
+
+    def fileno(self) -> int:
+        """
+        :return: what the reactor watches.
+        """
+        return -1 if self._descriptor is None else self._descriptor.fd
+
+    def logPrefix(self) -> str:
+        """
+        :return: what log messages begin with.
+        """
+        return "ZMQ"
+
+    def doRead(self) -> None:
+        """
+        Deliver what has come.
+        """
+        if self._descriptor is not None:
+            self._descriptor.doRead(ReadBudget())
+
+    def messageReceived(self, message: list[bytes]) -> object:
+        """
+        libzmq tells of an event.
+        """
+        event = decode(message)
+        try:
+            return self._eventReceived(event) if event.event & self.events else None
+        finally:
+            self.peers.happened(event)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        There will be no more events: the reactor stops, or the socket failed.
+        """
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            try:
+                self._monitored.stopMonitor()
+            finally:
+                descriptor.close()
+
+    def close(self, makeError: Callable[[], ZmqClosedError]) -> None:
+        """
+        Stop.  To be called before the monitored socket is closed.
+        """
+        self.connectionLost(Failure(makeError()))  # type: ignore[no-untyped-call]
+        self.peers.close(makeError)
+
+
+class Monitored:
+    """
+    A socket whose events one can ask for: the part that both faces share.
+    """
+
+    #: Whether to watch the connections from before the first endpoint is
+    #: opened, so that :meth:`whenConnected` is always able to tell.  It takes
+    #: two more sockets.
+    monitored: bool = False
+
+    _monitor: Optional[Monitor] = None
+
+    def enableMonitor(self, events: Optional[int] = None) -> None:
+        """
+        Report socket events to ``eventReceived``; also while messages are
+        paused.
+
+        :param events: which, a combination of ``zmq.EVENT_...``; ``None`` for
+            all.  Takes the place of what was asked for before.
+        :raise ZmqOptionError: that is no combination of events.
+        :raise ZmqSocketError: there can be no more sockets.
+        :raise ZmqClosedError: it is closed.
+        """
+        if events is None:
+            events = _ALL
+        if not isinstance(events, int) or not 0 <= events <= _ALL:
+            raise ZmqOptionError(
+                "events", f"events is a combination of zmq.EVENT_..., not {events!r}"
+            )
+        self._watch().events = int(events)
+
+    def disableMonitor(self) -> None:
+        """
+        Report no more; at any time, also if nothing was reported.
+        """
+        if self._monitor is not None:
+            self._monitor.events = 0
+
+    def whenConnected(self) -> Deferred[SocketEvent]:
+        """
+        Wait for a peer.
+
+        :return: fires when one is connected, handshake and all, or at once if
+            one is; with ``inproc``, when it is connected to.  Fails with
+            ``ZmqClosedError`` when the socket is closed before, and with
+            ``ZmqOptionError`` if nobody has watched (:attr:`monitored`).
+        """
+        return self._when("connected")
+
+    def whenDisconnected(self) -> Deferred[SocketEvent]:
+        """
+        :return: fires when a peer goes, or at once if there were some and all
+            have gone; otherwise as :meth:`whenConnected`.
+        """
+        return self._when("disconnected")
+
+    def whenHandshakeFailed(self) -> Deferred[SocketEvent]:
+        """
+        :return: fires when a peer is refused, or refuses us, or does not speak
+            ZeroMQ's protocol; at once if that was the last thing that
+            happened.  Otherwise as :meth:`whenConnected`.
+        """
+        return self._when("failed")
+
+    def _when(self, what: str) -> Deferred[SocketEvent]:
+        try:
+            monitor = self._watch()
+            if not monitor.complete and what == "connected" and not monitor.peers.isConnected:
+                raise ZmqOptionError(
+                    "monitored",
+                    f"nobody has watched the connections of {self!r} from the beginning: set"
+                    " monitored = True in its class, or ask before the endpoints are opened",
+                )
+            return monitor.peers.when(what)
+        except Exception:
+            return fail()
+
+    # For the two faces.
+
+    def _openDescriptor(self) -> Descriptor:
+        raise NotImplementedError
+
+    def _tellEvent(self, event: SocketEvent) -> object:
+        raise NotImplementedError
+
+    def _opened(self) -> Iterable[tuple[str, str]]:
+        """
+        :return: the endpoints that are open, type and address.
+        """
+        raise NotImplementedError
+
+    def _watch(self) -> Monitor:
+        """
+        :return: the monitor, which begins now if it has not.
+        """
+        descriptor = self._openDescriptor()
+        if self._monitor is None:
+            # A connection takes longer than the turn in which it was begun.
+            complete = descriptor.isFresh or all(_isInproc(a) for _, a in self._opened())
+            self._monitor = Monitor(
+                descriptor, descriptor.reactor, self._tellEvent, complete
+            )
+            for endpointType, address in self._opened():
+                self._afterEndpoint(endpointType, address)
+        return self._monitor
+
+    def _beforeEndpoint(self, address: Any) -> None:
+        """
+        An endpoint is about to be opened.
+        """
+        if self.monitored and not _isInproc(address):
+            self._watch()
+
+    def _afterEndpoint(self, endpointType: str, address: str) -> None:
+        """
+        An endpoint was opened.  libzmq is silent about ``inproc``.
+        """
+        if self._monitor is not None and endpointType == "connect" and _isInproc(address):
+            event = SocketEvent(zmq.EVENT_HANDSHAKE_SUCCEEDED, 0, address)
+            self._monitor.peers.happened(event)
+
+    def _endMonitor(self, makeError: Callable[[], ZmqClosedError]) -> None:
+        monitor, self._monitor = self._monitor, None
+        if monitor is not None:
+            monitor.close(makeError)
+
+
+def _isInproc(address: Any) -> bool:
+    return str(address).startswith("inproc:")

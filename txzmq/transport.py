@@ -1,0 +1,553 @@
+"""
+The second face: a transport that queues, pauses and closes in an orderly way,
+for protocols that are objects of their own.
+
+What the transport does itself is to keep its own books: what is bound,
+connected and subscribed to, who produces, and how it comes to its end.  Waiting
+to be sent is the business of the outbox, everything about the socket that of
+the descriptor.  Messages do not pass through here at all: the descriptor hands
+them to the protocol.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable
+from typing import Any, Optional, Union
+
+import zmq
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ._callbacks import call
+from ._descriptor import Descriptor, ReadBudget
+from ._flow import DEFAULT_HIGH_BYTES, DEFAULT_HIGH_MESSAGES, Pauses, marks
+from ._frames import Message, toFrames
+from ._outbox import Outbox, logLost
+from ._production import Production
+from ._subscribers import Subscribers
+from .errors import (
+    ZmqClosedError,
+    ZmqFrameTypeError,
+    ZmqNotSupportedError,
+    ZmqSocketError,
+    ZmqUnsentError,
+    ZmqUsageError,
+)
+from .events import SocketEvent
+from .interfaces import IZmqFactory, IZmqProtocol, IZmqReactor, IZmqTransport
+from .monitor import Monitored
+
+__all__ = ["ZmqTransport"]
+
+log = Logger()
+
+#: Error numbers that are the fault of the peer for which a message is.
+_OF_THE_PEER = frozenset({errno.EAGAIN, errno.EHOSTUNREACH})
+
+_SUBSCRIBING = frozenset({zmq.SUB, zmq.XSUB})
+
+#: Options that are methods.
+_SUBSCRIPTION_OPTIONS = {int(zmq.SUBSCRIBE): "subscribe", int(zmq.UNSUBSCRIBE): "unsubscribe"}
+
+
+@implementer(IZmqTransport, IReadDescriptor)
+class ZmqTransport(Monitored):
+    """
+    A socket for a protocol.  Made by ``createZmqConnection``, ``connectZMQ`` and
+    ``listenZMQ``; :class:`~txzmq.interfaces.IZmqTransport` says what the methods
+    promise.
+
+    :param reactor: where to watch the socket.
+    :param socket: the socket, which belongs to the transport from now on.
+    :param protocol: who gets the messages.
+    :param factory: the ``ZmqFactory`` that closes us when it shuts down.
+    :param whenClosed: called at the very end.
+    """
+
+    #: How many seconds :meth:`loseConnection` waits for what can be sent;
+    #: ``None`` is without end.
+    closeTimeout: Optional[float] = 30.0
+
+    #: How much to read before other parts of the program get their turn.
+    readBudget: ReadBudget = ReadBudget()
+
+    monitored = True
+
+    def __init__(
+        self,
+        reactor: IZmqReactor,
+        socket: zmq.Socket[bytes],
+        protocol: IZmqProtocol,
+        factory: IZmqFactory,
+        whenClosed: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._reactor = reactor
+        self._protocol: Optional[IZmqProtocol] = protocol
+        self._factory = factory
+        self._whenClosed = whenClosed
+        self._reason: Optional[Failure] = None
+        self._isClosing = False
+        # The end that is to come: the deadline of closing, then the last call.
+        self._timer: Optional[IDelayedCall] = None
+        self._endpoints: set[tuple[str, str]] = set()
+        # Where the socket was opened by somebody else: nothing is known of it.
+        before: Any = socket.getsockopt(zmq.LAST_ENDPOINT)
+        self._foreign = before.rstrip(b"\0").decode("utf-8", "replace")
+        self._subscriptions: set[bytes] = set()
+        self._production: Optional[Production] = None
+        self._pauses = Pauses(self._pauseReading)
+        self._type: int = socket.socket_type
+        self._subscribers = Subscribers(protocol) if self._type == zmq.XPUB else None
+        self._descriptor: Optional[Descriptor] = Descriptor(
+            socket, reactor, self, self._subscribers or protocol, self.connectionLost
+        )
+        self._descriptor.isFresh = not self._foreign
+        self._outbox = Outbox(self._descriptor, reactor, self._crossed, self._emptied)
+        factory.connections.add(self)
+
+    def __repr__(self) -> str:
+        name = zmq.SocketType(self._type).name
+        return f"<{type(self).__name__} {name} of {self._protocol!r}>"
+
+    def start(self) -> None:
+        """
+        Begin to deliver messages, in a later turn of the reactor.
+        """
+        if self._descriptor is not None:
+            self._descriptor.start()
+
+    # What the reactor knows
+
+    def fileno(self) -> int:
+        """
+        :return: what the reactor watches; -1 once closed.
+        """
+        return -1 if self._descriptor is None else self._descriptor.fd
+
+    def logPrefix(self) -> str:
+        """
+        :return: what log messages from the protocol begin with.
+        """
+        return type(self._protocol).__name__
+
+    def doRead(self) -> None:
+        """
+        Deliver what has come.  Called by the reactor.
+        """
+        if self._descriptor is not None:
+            self._descriptor.doRead(self.readBudget)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        The socket has failed, or the reactor stops, or the factory shuts down:
+        close now.  libzmq gets what it takes.
+        """
+        while self._descriptor is not None and self._flush():
+            pass
+        self._end(reason if self._hasRoom() else self._unsent("the socket had to be closed"))
+
+    # Writing
+
+    def write(self, parts: Message) -> None:
+        """
+        Send a message, or queue it.
+        """
+        frames = toFrames(parts)
+        try:
+            self._writable().send(frames)
+        except ZmqSocketError as error:
+            if error.errno not in _OF_THE_PEER:
+                raise
+            logLost(error)
+        if self._production is not None:
+            self._production.wrote()
+
+    def writeMessage(self, parts: Message) -> Deferred[None]:
+        """
+        Send a message, or queue it, and tell how it goes.
+        """
+        try:
+            taken = self._writable().sendSoon(toFrames(parts))
+        except Exception:
+            taken = fail()
+        if self._production is not None:
+            self._production.wrote()
+        return taken
+
+    def writeSequence(self, messages: Iterable[Message]) -> None:
+        """
+        Send several messages.
+        """
+        for message in messages:
+            self.write(message)
+
+    def setWriteBufferLimits(
+        self,
+        high: Optional[int] = None,
+        low: Optional[int] = None,
+        highMessages: Optional[int] = None,
+        lowMessages: Optional[int] = None,
+    ) -> None:
+        """
+        Say how much may wait.
+        """
+        inBytes = marks(high, low, DEFAULT_HIGH_BYTES)
+        # Nothing may wait, then no empty message either.
+        if highMessages is None and inBytes.high == 0:
+            highMessages = 0
+        if lowMessages is None and inBytes.low == 0:
+            lowMessages = 0
+            highMessages = DEFAULT_HIGH_MESSAGES if highMessages is None else highMessages
+        inMessages = marks(highMessages, lowMessages, DEFAULT_HIGH_MESSAGES)
+        self._outbox.queue.setLimits(inBytes, inMessages)
+
+    def getWriteBufferLimits(self) -> tuple[int, int]:
+        """
+        :return: ``low`` and ``high``, in bytes.
+        """
+        limits = self._outbox.queue.bytes
+        return limits.low, limits.high
+
+    def getWriteBufferSize(self) -> int:
+        """
+        :return: how many bytes wait.
+        """
+        return self._outbox.queue.size
+
+    def getWriteBufferLength(self) -> int:
+        """
+        :return: how many messages wait.
+        """
+        return len(self._outbox.queue)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """
+        Have somebody write as much as there is room for.
+
+        :param producer: an ``IPushProducer`` if ``streaming``, which is paused
+            and resumed; else an ``IPullProducer``, which is asked for more.
+        :raise ZmqUsageError: there is one already.
+        """
+        if self._production is not None:
+            raise ZmqUsageError(f"{self!r} has a producer already: unregister it first")
+        if self._descriptor is None or self._isClosing:
+            call(producer.stopProducing)
+            return
+        self._production = Production(self._reactor, producer, streaming, self._hasRoom)
+        if self._outbox.queue.isFull:
+            self._production.crossed(True)
+        self._production.pull()
+
+    def unregisterProducer(self) -> None:
+        """
+        The producer has no more to write.
+        """
+        production, self._production = self._production, None
+        if production is not None:
+            production.end()
+            self._closeIfDone()
+
+    def _writable(self) -> Outbox:
+        """
+        :raise ZmqClosedError: nothing can be written any more.
+        """
+        if self._descriptor is None or (self._isClosing and self._production is None):
+            raise self._closedError()
+        return self._outbox
+
+    def _hasRoom(self) -> bool:
+        return not len(self._outbox.queue)
+
+    def _crossed(self, isFull: bool) -> None:
+        if self._production is not None:
+            self._production.crossed(isFull)
+        protocol = self._protocol
+        if protocol is not None:
+            call(protocol.pauseWriting if isFull else protocol.resumeWriting)
+
+    def _emptied(self) -> None:
+        if self._production is not None:
+            self._production.pull()
+        self._closeIfDone()
+
+    # Reading
+
+    def pauseProducing(self) -> None:
+        """
+        Deliver no more messages, from now on.
+        """
+        self._pauses.add("user")
+
+    def resumeProducing(self) -> None:
+        """
+        Deliver messages again, from a later turn of the reactor on.
+        """
+        self._pauses.remove("user")
+
+    def stopProducing(self) -> None:
+        """
+        Close: nobody wants the messages.
+        """
+        self.loseConnection()
+
+    def _pauseReading(self, isPaused: bool) -> None:
+        if self._descriptor is not None:
+            self._descriptor.pause() if isPaused else self._descriptor.resume()
+
+    # Closing
+
+    def loseConnection(self) -> None:
+        """
+        Send what waits, and close.
+        """
+        if self._isClosing or self._descriptor is None:
+            return
+        self._isClosing = True
+        self._pauses.add("closing")
+        if self.closeTimeout is not None:
+            self._timer = self._reactor.callLater(self.closeTimeout, self._tooLate)
+        self._closeIfDone()
+
+    def abortConnection(self) -> None:
+        """
+        Close now, and lose what waits.
+        """
+        if self._protocol is not None:
+            self._closeSocket(linger=0)
+            self._endLater(Failure(ConnectionAborted()))  # type: ignore[no-untyped-call]
+
+    def shutdown(self) -> None:
+        """
+        Close now, as the factory does.
+        """
+        self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+
+    def _flush(self) -> bool:
+        try:
+            return self._outbox.flush()
+        except zmq.ZMQError:
+            return False
+
+    def _closeIfDone(self) -> None:
+        if self._isClosing and self._production is None and self._hasRoom():
+            self._endLater(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+
+    def _tooLate(self) -> None:
+        self._timer = None
+        self._end(self._unsent(f"nobody took them within {self.closeTimeout} s (closeTimeout)"))
+
+    def _unsent(self, why: str) -> Failure:
+        messages, size = len(self._outbox.queue), self._outbox.queue.size
+        error = ZmqUnsentError(f"{messages} messages, {size} bytes, were lost: {why}", messages, size)
+        log.error("{transport}: {error}", transport=self, error=error)
+        return Failure(error)  # type: ignore[no-untyped-call]
+
+    def _endLater(self, reason: Failure) -> None:
+        self._reason = reason
+        self._cancelTimer()
+        self._timer = self._reactor.callLater(0, self._end, reason)
+
+    def _end(self, reason: Failure) -> None:
+        """
+        Close, and tell the protocol; once.
+        """
+        protocol, self._protocol = self._protocol, None
+        self._cancelTimer()
+        self._closeSocket()
+        if protocol is not None:
+            if self._factory.connections is not None:
+                self._factory.connections.discard(self)
+            # The end may come sooner than was planned, and for the same reason.
+            call(protocol.connectionLost, self._reason or reason)
+            call(self._whenClosed)
+
+    def _closeSocket(self, linger: Optional[int] = None) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
+            return
+        production, self._production = self._production, None
+        try:
+            self._endMonitor(self._closedError)
+        finally:
+            descriptor.close(linger)
+        self._outbox.close(self._closedError)
+        if self._subscribers is not None:
+            self._subscribers.close(self._closedError)
+        if production is not None:
+            production.stop()
+
+    def _cancelTimer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+    def _closedError(self) -> ZmqClosedError:
+        return ZmqClosedError(text=f"{self!r} is closed, or closing: open a new one")
+
+    # The socket
+
+    def getHandle(self) -> zmq.Socket[bytes]:
+        """
+        :return: the socket.
+        """
+        descriptor = self._openDescriptor()
+        # What is done to it may hide arrivals from the reactor.
+        descriptor.look()
+        return descriptor.socket
+
+    def getExtraInfo(self, name: str, default: Any = None) -> Any:
+        """
+        :return: the socket, for ``"zmq_socket"``.
+        """
+        if name != "zmq_socket" or self._descriptor is None:
+            return default
+        return self.getHandle()
+
+    def getsockopt(self, option: int) -> Union[int, bytes]:
+        """
+        :return: the value of an option of libzmq.
+        """
+        return self._openDescriptor().getOption(option)
+
+    def setsockopt(self, option: int, value: Union[int, bytes]) -> None:
+        """
+        Set an option of libzmq.
+        """
+        method = _SUBSCRIPTION_OPTIONS.get(option)
+        if method is not None:
+            getattr(self, method)(value)
+        else:
+            self._openDescriptor().setOption(option, value)
+
+    def _openDescriptor(self) -> Descriptor:
+        """
+        :raise ZmqClosedError: we are closed.
+        """
+        if self._descriptor is None:
+            raise self._closedError()
+        return self._descriptor
+
+    # Endpoints
+
+    def bind(self, address: str) -> str:
+        """
+        Open an address.
+
+        :return: the real address.
+        """
+        return self._attach("bind", address)
+
+    def unbind(self, address: str) -> None:
+        """
+        Undo :meth:`bind`.
+        """
+        self._detach("bind", address)
+
+    def bindings(self) -> frozenset[str]:
+        """
+        :return: the addresses that are bound.
+        """
+        return frozenset(address for kind, address in self._endpoints if kind == "bind")
+
+    def connect(self, address: str) -> str:
+        """
+        Connect to an address.
+
+        :return: the address.
+        """
+        return self._attach("connect", address)
+
+    def disconnect(self, address: str) -> None:
+        """
+        Undo :meth:`connect`.
+        """
+        self._detach("connect", address)
+
+    def connections(self) -> frozenset[str]:
+        """
+        :return: the addresses that are connected to.
+        """
+        return frozenset(address for kind, address in self._endpoints if kind == "connect")
+
+    def _attach(self, endpointType: str, address: str) -> str:
+        descriptor = self._openDescriptor()
+        self._beforeEndpoint(address)
+        real = descriptor.attach(endpointType, address)
+        self._endpoints.add((endpointType, real))
+        self._afterEndpoint(endpointType, real)
+        return real
+
+    def _detach(self, endpointType: str, address: str) -> None:
+        self._openDescriptor().detach(endpointType, address)
+        self._endpoints.discard((endpointType, address))
+
+    def _opened(self) -> Iterable[tuple[str, str]]:
+        return [*self._endpoints, *([("foreign", self._foreign)] if self._foreign else [])]
+
+    def _tellEvent(self, event: SocketEvent) -> object:
+        return None if self._protocol is None else self._protocol.eventReceived(event)
+
+    # Subscriptions
+
+    def subscribe(self, value: bytes) -> None:
+        """
+        Ask for messages that begin with ``value``.
+        """
+        self._checkSubscription(value)
+        if value not in self._subscriptions:
+            self._setSubscription(zmq.SUBSCRIBE, b"\1", value)
+            self._subscriptions.add(value)
+
+    def unsubscribe(self, value: bytes) -> None:
+        """
+        Undo :meth:`subscribe`.
+        """
+        self._checkSubscription(value)
+        if value in self._subscriptions:
+            self._setSubscription(zmq.UNSUBSCRIBE, b"\0", value)
+            self._subscriptions.discard(value)
+
+    def subscriptions(self) -> frozenset[bytes]:
+        """
+        :return: what was subscribed to.
+        """
+        self._checkType(_SUBSCRIBING, "SUB and XSUB have")
+        return frozenset(self._subscriptions)
+
+    def whenSubscribed(self, topic: bytes) -> Deferred[bytes]:
+        """
+        Wait for a subscriber to ``topic``.
+        """
+        try:
+            self._checkType({zmq.XPUB}, "XPUB knows")
+            if self._subscribers is None or self._descriptor is None:
+                raise self._closedError()
+            return self._subscribers.when(_checkBytes(topic))
+        except Exception:
+            return fail()
+
+    def _setSubscription(self, option: int, prefix: bytes, value: bytes) -> None:
+        descriptor = self._openDescriptor()
+        if self._type == zmq.SUB:
+            descriptor.setOption(option, value)
+        else:
+            descriptor.send(prefix + value)
+
+    def _checkSubscription(self, value: object) -> None:
+        self._checkType(_SUBSCRIBING, "SUB and XSUB have")
+        _checkBytes(value)
+
+    def _checkType(self, types: Iterable[int], who: str) -> None:
+        if self._type not in types:
+            raise ZmqNotSupportedError(f"only {who} subscriptions, not {self!r}")
+
+
+def _checkBytes(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise ZmqFrameTypeError(f"a subscription is bytes, not {value!r:.80}")
+    return value
