@@ -35,6 +35,7 @@ VALUES: dict[str, tuple[Any, dict[int, Any]]] = {
     "tcpKeepaliveInterval": (60, {zmq.TCP_KEEPALIVE_INTVL: 60}),
     "reconnectInterval": (50, {zmq.RECONNECT_IVL: 50}),
     "reconnectIntervalMax": (5000, {zmq.RECONNECT_IVL_MAX: 5000}),
+    "immediate": (True, {zmq.IMMEDIATE: 1}),
     "identity": ("client-1", {zmq.ROUTING_ID: b"client-1"}),
 }
 
@@ -50,6 +51,7 @@ DEFAULTS = {
     zmq.TCP_KEEPALIVE_INTVL: -1,
     zmq.RECONNECT_IVL: 100,
     zmq.RECONNECT_IVL_MAX: 0,
+    zmq.IMMEDIATE: 0,
     zmq.ROUTING_ID: b"",
 }
 
@@ -69,6 +71,8 @@ WRONG: list[tuple[str, object]] = [
     ("tcpKeepaliveInterval", 0.5),
     ("reconnectInterval", -2),
     ("reconnectIntervalMax", -1),
+    ("immediate", "perhaps"),
+    ("immediate", None),
     ("identity", 5),
     ("identity", b""),
     ("identity", ""),

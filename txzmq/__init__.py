@@ -5,7 +5,8 @@ Start with :class:`ZmqFactory` and a connection, such as
 :class:`ZmqPubConnection`; the documentation has a tutorial.
 """
 
-from ._version import VersionInfo, __version__, version, version_info
+from ._version import VersionInfo, version, version_info
+from ._version import __version__ as __version__
 from .connection import ReadBudget, ZmqConnection
 from .endpoint import ZmqEndpoint, ZmqEndpointType
 from .errors import (
@@ -63,9 +64,9 @@ __all__ = [
     "ZmqNotSupportedError",
     "ZmqOptionError",
     "ZmqPairConnection",
-    "ZmqPubConnection",
     "ZmqProtocol",
     "ZmqProtocolFactory",
+    "ZmqPubConnection",
     "ZmqPullConnection",
     "ZmqPushConnection",
     "ZmqREPConnection",

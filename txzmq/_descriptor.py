@@ -318,7 +318,7 @@ class Descriptor:
         """
         address = f"inproc://txzmq-monitor-{next(_monitors)}"
         try:
-            pair = self.socket.context.socket(zmq.PAIR)
+            pair: zmq.Socket[bytes] = self.socket.context.socket(zmq.PAIR)
             try:
                 pair.setsockopt(zmq.LINGER, 0)
                 # No bound, and connected first: else libzmq may wait for us.

@@ -102,6 +102,8 @@ class SendQueue:
     :param crossed: called with ``True`` when the queue grows above one of its
         high marks, and with ``False`` when it has shrunk to both low marks.
     :ivar size: the bytes in it.
+    :ivar bytes: the marks in bytes.
+    :ivar messages: the marks in messages.
     :ivar isFull: whether the queue is between the two calls of ``crossed``.
     """
 

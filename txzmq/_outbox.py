@@ -93,7 +93,7 @@ class Outbox:
         self._retry: Optional[IDelayedCall] = None
         self._isClosed = False
 
-    def send(
+    def post(
         self, frames: list[bytes], deferred: Optional[Deferred[None]] = None
     ) -> Optional[Waiting]:
         """
@@ -119,15 +119,15 @@ class Outbox:
         self._begin()
         return self.queue.put(frames, lane, deferred)
 
-    def sendSoon(self, frames: list[bytes]) -> Deferred[None]:
+    def postAndTell(self, frames: list[bytes]) -> Deferred[None]:
         """
         Send a message now, or let it wait.
 
         :return: fires when libzmq has taken it; to cancel it takes it back.
         :raise ZmqSocketError: it can neither be sent nor wait.
         """
-        taken = _Taken(self._cancelled)
-        taken.waiting = self.send(frames, taken)
+        taken = _Taken(self._cancelled)  # type: ignore[arg-type]
+        taken.waiting = self.post(frames, taken)
         if taken.waiting is None:
             return succeed(None)
         return taken
@@ -205,7 +205,7 @@ class Outbox:
         elif error is not None:
             logLost(error)
 
-    def _cancelled(self, taken: _Taken) -> None:  # type: ignore[override]
+    def _cancelled(self, taken: _Taken) -> None:
         if taken.waiting is not None:
             self._remove(taken.waiting)
 

@@ -287,11 +287,11 @@ class ZmqConnection(Monitored):
             and with the other errors of :meth:`send`.
         """
         try:
-            return self._sendSoon(toFrames(message), self.maxWaitingMessages)
+            return self._postAndTell(toFrames(message), self.maxWaitingMessages)
         except Exception:
             return fail()
 
-    def _sendSoon(self, frames: list[bytes], limit: int) -> Deferred[None]:
+    def _postAndTell(self, frames: list[bytes], limit: int) -> Deferred[None]:
         descriptor = self._openDescriptor()
         if self._outbox is None:
             self._outbox = Outbox(descriptor, descriptor.reactor)
@@ -301,7 +301,7 @@ class ZmqConnection(Monitored):
                 text=f"{len(queue)} messages wait in {self!r}: slow down, or raise"
                 " maxWaitingMessages and maxWaitingBytes"
             )
-        return self._outbox.sendSoon(frames)
+        return self._outbox.postAndTell(frames)
 
     def messageReceived(self, message: list[bytes]) -> object:
         """

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import builtins
 import errno as _errno
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import zmq
@@ -68,8 +68,9 @@ class ZmqSocketError(ZmqError, zmq.ZMQError, OSError):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> ZmqSocketError:
         number = args[0] if args else kwargs.get("errno")
-        # OSError's, which does the same, but for itself only.
-        return super().__new__(_withPythons(cls, number) if isinstance(number, int) else cls)
+        # As OSError does it, for itself only.
+        python: type[OSError] = type(OSError(number, "")) if isinstance(number, int) else OSError
+        return super().__new__(cls if issubclass(cls, python) else _both(cls, python))  # type: ignore[arg-type]
 
     def __init__(self, errno: int, text: str) -> None:
         self.args = (errno, text)
@@ -80,15 +81,11 @@ class ZmqSocketError(ZmqError, zmq.ZMQError, OSError):
         return (self._plain or type(self), self.args, vars(self))
 
 
-@lru_cache(maxsize=None)
-def _withPythons(cls: type[ZmqSocketError], number: int) -> type[ZmqSocketError]:
+@cache
+def _both(cls: Any, python: type[OSError]) -> Any:
     """
-    :return: the class with, as another base, the one that Python has for an
-        error number.
+    :return: the class, with another base.
     """
-    python = type(OSError(number, ""))
-    if issubclass(cls, python):
-        return cls
     names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "_plain": cls._plain or cls}
     return type(cls.__name__, (cls, python), names)
 

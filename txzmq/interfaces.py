@@ -360,7 +360,9 @@ class IZmqProtocolFactory(Interface):
     whose protocols are ours will do.
     """
 
-    socketType = Attribute("The type of the sockets, such as ``zmq.PUSH``, unless the protocol has one.")
+    socketType = Attribute(
+        "The type of the sockets, such as ``zmq.PUSH``, where the protocol has none of its own."
+    )
 
     def doStart() -> None:
         """
@@ -372,8 +374,8 @@ class IZmqProtocolFactory(Interface):
         It is closed, or could not be opened.
         """
 
-    def buildProtocol(addr: object) -> Optional[IZmqProtocol]:
+    def buildProtocol(addr: Any) -> Any:
         """
         :param addr: the address, as it was given.
-        :return: a new protocol; ``None`` to open nothing.
+        :return: a new ``IZmqProtocol``; ``None`` to open nothing.
         """

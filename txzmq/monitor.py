@@ -286,9 +286,7 @@ class Monitored:
         if self._monitor is None:
             # A connection takes longer than the turn in which it was begun.
             complete = descriptor.isFresh or all(_isInproc(a) for _, a in self._opened())
-            self._monitor = Monitor(
-                descriptor, descriptor.reactor, self._tellEvent, complete
-            )
+            self._monitor = Monitor(descriptor, descriptor.reactor, self._tellEvent, complete)
             for endpointType, address in self._opened():
                 self._afterEndpoint(endpointType, address)
         return self._monitor

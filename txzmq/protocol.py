@@ -78,7 +78,7 @@ class ZmqProtocol:
 
 
 @implementer(IZmqProtocolFactory)
-class ZmqProtocolFactory(Factory):  # type: ignore[misc]
+class ZmqProtocolFactory(Factory):
     """
     Makes protocols for ``connectZMQ`` and ``listenZMQ``: set ``protocol`` to the
     class, or use ``ZmqProtocolFactory.forProtocol``.
@@ -87,4 +87,5 @@ class ZmqProtocolFactory(Factory):  # type: ignore[misc]
     #: The type of the sockets, where the protocol has none of its own.
     socketType: Optional[int] = None
 
+    #: Twisted's: whether to log that it starts and stops.
     noisy = False

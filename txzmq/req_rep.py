@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Optional, Union
 
 import zmq
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -25,6 +25,7 @@ from .connection import ZmqConnection
 from .endpoint import ZmqEndpoint
 from .errors import (
     ZmqClosedError,
+    ZmqError,
     ZmqFrameError,
     ZmqOptionError,
     ZmqReplyError,
@@ -120,10 +121,11 @@ class ZmqREQConnection(ZmqConnection):
 
     def _sendWhenThere(self, request: Request, frames: list[bytes]) -> None:
         # Left to libzmq, a request could not be taken back.
-        sending = self._sendSoon(frames, self.maxPendingRequests)
+        sending = self._postAndTell(frames, self.maxPendingRequests)
 
         def failed(failure: Failure) -> None:
-            if not failure.check(CancelledError):
+            # A CancelledError is our own doing.
+            if isinstance(failure.value, ZmqError):
                 self._requests.fail(request.messageId, failure.value)
 
         request.sending = sending

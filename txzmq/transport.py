@@ -95,9 +95,6 @@ class ZmqTransport(Monitored):
         # The end that is to come: the deadline of closing, then the last call.
         self._timer: Optional[IDelayedCall] = None
         self._endpoints: set[tuple[str, str]] = set()
-        # Where the socket was opened by somebody else: nothing is known of it.
-        before: Any = socket.getsockopt(zmq.LAST_ENDPOINT)
-        self._foreign = before.rstrip(b"\0").decode("utf-8", "replace")
         self._subscriptions: set[bytes] = set()
         self._production: Optional[Production] = None
         self._pauses = Pauses(self._pauseReading)
@@ -106,6 +103,9 @@ class ZmqTransport(Monitored):
         self._descriptor: Optional[Descriptor] = Descriptor(
             socket, reactor, self, self._subscribers or protocol, self.connectionLost
         )
+        # Opened by somebody else, who may have been connected for long.
+        before: Any = self._descriptor.getOption(zmq.LAST_ENDPOINT)
+        self._foreign = before.rstrip(b"\0").decode("utf-8", "replace")
         self._descriptor.isFresh = not self._foreign
         self._outbox = Outbox(self._descriptor, reactor, self._crossed, self._emptied)
         factory.connections.add(self)
@@ -159,7 +159,7 @@ class ZmqTransport(Monitored):
         """
         frames = toFrames(parts)
         try:
-            self._writable().send(frames)
+            self._writable().post(frames)
         except ZmqSocketError as error:
             if error.errno not in _OF_THE_PEER:
                 raise
@@ -172,7 +172,7 @@ class ZmqTransport(Monitored):
         Send a message, or queue it, and tell how it goes.
         """
         try:
-            taken = self._writable().sendSoon(toFrames(parts))
+            taken = self._writable().postAndTell(toFrames(parts))
         except Exception:
             taken = fail()
         if self._production is not None:
@@ -343,7 +343,8 @@ class ZmqTransport(Monitored):
 
     def _unsent(self, why: str) -> Failure:
         messages, size = len(self._outbox.queue), self._outbox.queue.size
-        error = ZmqUnsentError(f"{messages} messages, {size} bytes, were lost: {why}", messages, size)
+        text = f"{messages} messages, {size} bytes, were lost: {why}"
+        error = ZmqUnsentError(text, messages, size)
         log.error("{transport}: {error}", transport=self, error=error)
         return Failure(error)  # type: ignore[no-untyped-call]
 
