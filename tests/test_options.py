@@ -120,6 +120,7 @@ class TableTests(SynchronousTestCase):
                 "tcpKeepaliveInterval": 0,
                 "reconnectInterval": 100,
                 "reconnectIntervalMax": 0,
+                "immediate": False,
                 "identity": None,
                 "socketType": None,
             },

@@ -66,11 +66,12 @@ class ZmqSocketError(ZmqError, zmq.ZMQError, OSError):
     #: The class that was asked for, where Python's own class was added.
     _plain: Any = None
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> ZmqSocketError:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         number = args[0] if args else kwargs.get("errno")
         # As OSError does it, for itself only.
         python: type[OSError] = type(OSError(number, "")) if isinstance(number, int) else OSError
-        return super().__new__(cls if issubclass(cls, python) else _both(cls, python))  # type: ignore[arg-type]
+        both: Any = cls if issubclass(cls, python) else _both(cls, python)
+        return super().__new__(both)
 
     def __init__(self, errno: int, text: str) -> None:
         self.args = (errno, text)
@@ -82,7 +83,7 @@ class ZmqSocketError(ZmqError, zmq.ZMQError, OSError):
 
 
 @cache
-def _both(cls: Any, python: type[OSError]) -> Any:
+def _both(cls: Any, python: Any) -> Any:
     """
     :return: the class, with another base.
     """
