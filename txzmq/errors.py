@@ -33,12 +33,14 @@ from __future__ import annotations
 
 import builtins
 import errno as _errno
-from functools import cache
 from typing import Any
 
 import zmq
 from twisted.internet.defer import TimeoutError as _DeferTimeoutError
 from twisted.internet.error import ConnectionLost as _ConnectionLost
+
+#: What :func:`_both` has made.
+_combined: dict[tuple[Any, Any], Any] = {}
 
 
 class ZmqError(Exception):
@@ -70,8 +72,7 @@ class ZmqSocketError(ZmqError, zmq.ZMQError, OSError):
         number = args[0] if args else kwargs.get("errno")
         # As OSError does it, for itself only.
         python: type[OSError] = type(OSError(number, "")) if isinstance(number, int) else OSError
-        both: Any = cls if issubclass(cls, python) else _both(cls, python)
-        return super().__new__(both)
+        return super().__new__(cls if issubclass(cls, python) else _both(cls, python))
 
     def __init__(self, errno: int, text: str) -> None:
         self.args = (errno, text)
@@ -82,13 +83,14 @@ class ZmqSocketError(ZmqError, zmq.ZMQError, OSError):
         return (self._plain or type(self), self.args, vars(self))
 
 
-@cache
 def _both(cls: Any, python: Any) -> Any:
     """
-    :return: the class, with another base.
+    :return: the class, with another base; always the same one.
     """
-    names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "_plain": cls._plain or cls}
-    return type(cls.__name__, (cls, python), names)
+    if (cls, python) not in _combined:
+        names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "_plain": cls._plain or cls}
+        _combined[cls, python] = type(cls.__name__, (cls, python), names)
+    return _combined[cls, python]
 
 
 class ZmqUsageError(ZmqSocketError):
