@@ -87,7 +87,8 @@ class Waiting:
 class Lane(OrderedDict[int, Waiting]):
     """
     The messages of a lane by their serial numbers: one that is cancelled leaves
-    at once, from wherever it is, and leaves nothing behind.
+    at once, from wherever it is, and leaves nothing behind.  (To find its first
+    entry, a plain ``dict`` goes past the places of all that have left.)
 
     :ivar size: their bytes.
     """
@@ -178,7 +179,8 @@ class SendQueue:
 
     def passOver(self, lane: Hashable) -> None:
         """
-        Nothing of a lane can leave now: it goes to the end of :meth:`lanes`.
+        Nothing of a lane, in which something waits, can leave now: it goes to
+        the end of :meth:`lanes`.
         """
         self._lanes[lane] = self._lanes.pop(lane)
 
