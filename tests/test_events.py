@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import os
 import pickle
 import struct
 from typing import Any
@@ -190,9 +191,8 @@ class ValueTests(SynchronousTestCase):
         The number of an error, where it is one.
         """
         for event in WITH_ERRORS:
-            self.assertEqual(
-                told(event, errno.EADDRINUSE), f"EADDRINUSE: {zmq.strerror(errno.EADDRINUSE)}"
-            )
+            for number, name in [(errno.EADDRINUSE, "EADDRINUSE"), (errno.EMFILE, "EMFILE")]:
+                self.assertEqual(told(event, number), f"{name}: {os.strerror(number)}")
 
     def test_libzmqsError(self) -> None:
         """
