@@ -95,6 +95,12 @@ def _names(cls: type) -> list[str]:
     return list(dict.fromkeys(base.__name__ for base in cls.__bases__ if base is not Exception))
 
 
+class Mine(ZmqEndpointError):
+    """
+    An error of a user's.
+    """
+
+
 class ErrorTests(SynchronousTestCase):
     """
     What programs can rely on when something fails.
@@ -286,15 +292,16 @@ class PythonErrorTests(SynchronousTestCase):
 
     def test_subclass(self) -> None:
         """
-        A user's own kind of error gets the class as well.
+        A user's own kind of error gets the class as well, and stays what it is.
         """
-
-        class Mine(ZmqEndpointError):
-            pass
-
         error = Mine(errno.ENOENT, "text")
         self.assertIsInstance(error, Mine)
         self.assertIsInstance(error, FileNotFoundError)
+        self.assertEqual(
+            (type(error).__name__, type(error).__module__, type(error).__doc__),
+            (Mine.__name__, Mine.__module__, Mine.__doc__),
+        )
+        self.assertIs(type(pickle.loads(pickle.dumps(error))), type(error))
 
     def test_survivesPickleAndCopy(self) -> None:
         """
