@@ -243,7 +243,5 @@ def _checkSocket(socket: Any, zmqType: int) -> None:
     """
     if socket.closed:
         raise ZmqOptionError("zmqSocket", "zmqSocket is closed")
-    if socket.socket_type != zmqType:
-        raise ZmqOptionError(
-            "zmqSocket", f"zmqSocket is a {socket.socket_type!r}, not a {zmqType!r}"
-        )
+    if socket.type != zmqType:
+        raise ZmqOptionError("zmqSocket", f"zmqSocket is a {socket.type!r}, not a {zmqType!r}")

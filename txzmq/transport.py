@@ -98,7 +98,7 @@ class ZmqTransport(Monitored):
         self._subscriptions: set[bytes] = set()
         self._production: Optional[Production] = None
         self._pauses = Pauses(self._pauseReading)
-        self._type: int = socket.socket_type
+        self._type: Any = socket.type
         self._subscribers = Subscribers(protocol) if self._type == zmq.XPUB else None
         self._descriptor: Optional[Descriptor] = Descriptor(
             socket, reactor, self, self._subscribers or protocol, self.connectionLost
