@@ -1,16 +1,19 @@
 """
 What callbacks may do: send, close, shut down, raise, wait.  What goes wrong in
-them is logged and costs one message, never the connection.
+them is logged and costs one message, never the connection.  And, at the end,
+tests of :mod:`txzmq._callbacks` by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import zmq
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.python import log
+from twisted.trial.unittest import SynchronousTestCase
 
 from txzmq import (
     ReadBudget,
@@ -26,6 +29,7 @@ from txzmq import (
     ZmqRouterConnection,
     ZmqSubConnection,
 )
+from txzmq._callbacks import call, failQuietly
 
 from .support import Recorder, ZmqTestCase, accepted, turns, until
 
@@ -591,3 +595,208 @@ class ConstructionTests(ZmqTestCase):
         await turns(3)
         publisher.doRead()
         self.assertEqual(publisher.messageReceived.events, [])
+
+
+class CallTests(SynchronousTestCase):
+    """
+    A call of something that is a user's.
+    """
+
+    def assertLogged(self, kind: type[BaseException]) -> None:
+        """
+        One error was logged, and no other.
+        """
+        self.assertEqual([failure.type for failure in self.flushLoggedErrors()], [kind])
+
+    def test_arguments(self) -> None:
+        """
+        A callback gets its arguments, at once.
+        """
+        got = Recorder()
+        call(got, "one", 2)
+        call(got)
+        self.assertEqual(got.events, [("one", 2), ()])
+
+    def test_raising(self) -> None:
+        """
+        Whatever it raises is logged.
+        """
+        for kind in (Oops, Worse, KeyboardInterrupt, SystemExit, GeneratorExit):
+
+            def oops(kind: type[BaseException] = kind) -> None:
+                raise kind
+
+            call(oops)
+            self.assertLogged(kind)
+
+    def test_wrongArguments(self) -> None:
+        """
+        So is a callback that takes other arguments, or that is none.
+        """
+        for callback in (lambda: None, None):
+            call(callback, "argument")
+            self.assertLogged(TypeError)
+
+    def test_coroutine(self) -> None:
+        """
+        A coroutine begins at once, and goes on when what it waits for is there.
+        """
+        gate: Deferred[str] = Deferred()
+        got = Recorder()
+
+        async def work() -> None:
+            got("begin")
+            got(await gate)
+
+        call(work)
+        self.assertEqual(got.events, ["begin"])
+        gate.callback("end")
+        self.assertEqual(got.events, ["begin", "end"])
+
+    def test_coroutineRaising(self) -> None:
+        """
+        What it raises is logged, then or later.
+        """
+        for kind in (Oops, Worse, SystemExit, CancelledError):
+            gate: Deferred[None] = Deferred()
+
+            async def work(gate: Any = gate, kind: type[BaseException] = kind) -> None:
+                await gate
+                raise kind
+
+            call(work)
+            self.assertEqual(self.flushLoggedErrors(), [])
+            gate.callback(None)
+            self.assertLogged(kind)
+
+    def test_deferred(self) -> None:
+        """
+        What a Deferred fails with is logged, once, and then it is done.
+        """
+        deferred: Deferred[None] = fail(Oops())
+        call(lambda: deferred)
+        self.assertLogged(Oops)
+        self.assertIsNone(self.successResultOf(deferred))
+
+    def test_deferredResult(self) -> None:
+        """
+        What it comes to otherwise is left as it is.
+        """
+        deferred = succeed("result")
+        call(lambda: deferred)
+        self.assertEqual(self.successResultOf(deferred), "result")
+
+    def test_otherResults(self) -> None:
+        """
+        Anything else may be returned, also what could be run, or waited for.
+        """
+        ran = Recorder()
+
+        def generator() -> Any:
+            yield ran("generator")
+
+        class Awaitable:
+            def __await__(self) -> Any:
+                yield ran("awaitable")
+
+        for result in (5, "text", generator(), Awaitable(), ran):
+            call(lambda result=result: result)
+        gc.collect()
+        self.assertEqual((ran.events, self.flushLoggedErrors()), ([], []))
+
+
+class FailQuietlyTests(SynchronousTestCase):
+    """
+    The end of a Deferred, for which maybe nobody waits.
+    """
+
+    def setUp(self) -> None:
+        self.deferred: Deferred[Any] = Deferred()
+        self.error = ZmqClosedError()
+
+    def assertQuiet(self) -> None:
+        """
+        Nothing is in the log, when all is forgotten.
+        """
+        del self.deferred
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_heard(self) -> None:
+        """
+        Who waits is told.
+        """
+        got = Recorder()
+        self.deferred.addErrback(lambda failure: got(failure.value))
+        failQuietly(self.deferred, self.error)
+        self.assertEqual(got.events, [self.error])
+        self.assertQuiet()
+
+    def test_heardLater(self) -> None:
+        """
+        So is who comes afterwards.
+        """
+        failQuietly(self.deferred, self.error)
+        self.assertIs(self.failureResultOf(self.deferred).value, self.error)
+
+    def test_unheard(self) -> None:
+        """
+        If nobody listens, nobody is disturbed.
+        """
+        failQuietly(self.deferred, self.error)
+        self.assertQuiet()
+
+    def test_halfHeard(self) -> None:
+        """
+        Nor if those who listen have no mind to errors, or pass them on.
+        """
+        self.deferred.addCallback(len).addErrback(lambda failure: failure)
+        failQuietly(self.deferred, self.error)
+        self.assertQuiet()
+
+    def test_errorOfTheListener(self) -> None:
+        """
+        What a listener itself does wrong is in the log.
+        """
+        self.deferred.addErrback(lambda failure: 1 // 0)
+        failQuietly(self.deferred, self.error)
+        del self.deferred
+        gc.collect()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_fired(self) -> None:
+        """
+        What has its result keeps it.
+        """
+        self.deferred.callback("result")
+        failQuietly(self.deferred, self.error)
+        self.assertEqual(self.successResultOf(self.deferred), "result")
+
+    def test_failed(self) -> None:
+        """
+        Also if that is an error, which is for others to hear.
+        """
+        self.deferred.errback(Oops())
+        failQuietly(self.deferred, self.error)
+        self.failureResultOf(self.deferred, Oops)
+
+    def test_cancelled(self) -> None:
+        """
+        Or if nobody wants it any more.
+        """
+        self.deferred.cancel()
+        failQuietly(self.deferred, self.error)
+        self.failureResultOf(self.deferred, CancelledError)
+
+    def test_listenerWaits(self) -> None:
+        """
+        A listener may wait for something else first; what that fails with is
+        in the log.
+        """
+        gate: Deferred[None] = Deferred()
+        self.deferred.addErrback(lambda failure: gate)
+        failQuietly(self.deferred, self.error)
+        gate.errback(Oops())
+        del self.deferred
+        gc.collect()
+        self.assertEqual(len(self.flushLoggedErrors(Oops)), 1)

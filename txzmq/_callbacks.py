@@ -35,9 +35,7 @@ def call(callback: Callable[..., object], *args: object) -> None:
     Call a callback; what goes wrong in it goes to the log.
     """
     try:
-        result = callback(*args)
-        if result is not None:
-            watch(result)
+        watch(callback(*args))
     except BaseException:
         # As the reactor does with whatever it calls.
         log.failure("Unhandled error in a callback")
