@@ -432,6 +432,142 @@ class TelemetryTests(ExampleTestCase):
         self.assertEqual(await subscriber.endsOn("INT"), QUIET)
 
 
+class PushFileTests(ExampleTestCase):
+    """
+    ``push_file.py``.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.original, self.copy = (Path(self.directory, name) for name in ("original", "copy"))
+        self.original.write_bytes(os.urandom(1_000_000))
+
+    async def test_fileArrives(self) -> None:
+        """
+        The receiver has the file in the end, and both end by themselves.
+        """
+        options = ("-m", "bind", "-M", "receive", "-f", str(self.copy), "-p", "0.01", "-e", TCP)
+        receiver, [address] = await self.bind("push_file.py", *options)
+        sender = self.start("push_file.py", "-M", "send", "-f", str(self.original), "-e", address)
+        self.assertEqual(await sender.ends(), QUIET)
+        self.assertEqual(await receiver.ends(), QUIET)
+        await sender.says("^16 pieces, 1000000 bytes, have arrived$")
+        self.assertEqual(self.copy.read_bytes(), self.original.read_bytes())
+
+    async def test_senderIsFirst(self) -> None:
+        """
+        Without a receiver, the sender reads what there is room for, and goes
+        on when there is one.
+        """
+        address = self.ipcAddress()
+        sender = self.start("push_file.py", "-M", "send", "-f", str(self.original), "-e", address)
+        await sender.says("^piece 5 waits$")
+        self.assertEqual(sender.lines.events, ["piece 5 waits"])
+        await self.bind(
+            "push_file.py", "-m", "bind", "-M", "receive", "-f", str(self.copy), "-e", address
+        )
+        self.assertEqual(await sender.ends(), QUIET)
+        self.assertEqual(self.copy.read_bytes(), self.original.read_bytes())
+
+    async def test_interrupted(self) -> None:
+        """
+        Ctrl-C ends a sender whose pieces nobody takes.
+        """
+        options = ("-M", "send", "-f", str(self.original), "-e", self.ipcAddress())
+        sender = self.start("push_file.py", *options)
+        await sender.says("^piece 5 waits$")
+        self.assertEqual(await sender.endsOn("INT"), QUIET)
+        await sender.says("^stopped after piece 5$")
+
+
+class MonitoredClientTests(ExampleTestCase):
+    """
+    ``monitored_client.py``.
+    """
+
+    async def test_comingsAndGoings(self) -> None:
+        """
+        The client tells when its server comes, goes, and comes back.
+        """
+        address = self.ipcAddress()
+        client = self.start("monitored_client.py", "-i", "0.1", "-e", address)
+        for times in (1, 2):
+            options = ("-m", "bind", "-M", "server", "-e", address)
+            server, _ = await self.bind("monitored_client.py", *options)
+            await client.says(f"^the server is there: {address}$", times)
+            await server.says("what time is it")
+            self.assertEqual(await server.endsOn("INT"), QUIET)
+            await client.says("^the server has gone$", times)
+        await client.says(r"^it is \d\d:\d\d:\d\d$")
+        self.assertEqual(await client.endsOn("INT"), QUIET)
+
+    async def test_verbose(self) -> None:
+        """
+        On demand it shows all events.
+        """
+        client = self.start("monitored_client.py", "--verbose", "-e", self.ipcAddress())
+        await client.says(r"^ +CONNECT_RETRIED ipc://.* \(\d+ ms\)$")
+        self.assertEqual(await client.endsOn("INT"), QUIET)
+
+
+class LoadBalancerTests(ExampleTestCase):
+    """
+    ``load_balancer.py``.
+    """
+
+    def startWorkers(self, address: str) -> list[Program]:
+        """
+        Start two of them.
+        """
+        command = ("load_balancer.py", "-M", "worker", "-w", address)
+        return [self.start(*command) for _ in range(2)]
+
+    async def test_workIsShared(self) -> None:
+        """
+        Each worker does some of the work, none does the other's, and the
+        client gets the results.
+        """
+        options = ("-M", "balancer", "-w", TCP, "-e", TCP)
+        balancer, [inside, outside] = await self.bind("load_balancer.py", *options)
+        workers = self.startWorkers(inside)
+        client = self.start("load_balancer.py", "-i", "0.05", "-e", outside)
+        shares = [{m[1] for m in await w.says("^working on (.*)$", 3)} for w in workers]
+        self.assertEqual(shares[0] & shares[1], set())
+        for worker in workers:
+            await client.says(rf"^done: request \d+, by worker {worker.transport.pid}$")
+        for program in (client, balancer, *workers):
+            self.assertEqual(await program.endsOn("INT"), QUIET)
+
+    async def test_workerGoes(self) -> None:
+        """
+        When a worker goes, the other does the work.
+        """
+        options = ("-M", "balancer", "-w", TCP, "-e", TCP)
+        _, [inside, outside] = await self.bind("load_balancer.py", *options)
+        one, other = self.startWorkers(inside)
+        client = self.start("load_balancer.py", "-i", "0.05", "-e", outside)
+        await one.says("^working on")
+        self.assertEqual(await one.endsOn("INT"), QUIET)
+        done = len(await other.says("^working on"))
+        await client.says(f", by worker {other.transport.pid}$", done + 3)
+
+    async def test_balancerRestarts(self) -> None:
+        """
+        When the balancer comes back, the workers tell it that they are there.
+        """
+        inside, outside = self.ipcAddress(), self.ipcAddress()
+        options = ("-M", "balancer", "-w", inside, "-e", outside)
+        client = self.start("load_balancer.py", "-i", "0.05", "-e", outside)
+        workers = self.startWorkers(inside)
+        for _ in range(2):
+            balancer, _addresses = await self.bind("load_balancer.py", *options)
+            for worker in workers:
+                done = sum("working" in (line or "") for line in worker.lines.events)
+                await worker.says("^working on", done + 2)
+            self.assertEqual(await balancer.endsOn("INT"), QUIET)
+        await client.says("^done")
+
+
 class DemoTests(ExampleTestCase):
     """
     ``demo.py``.
