@@ -12,7 +12,9 @@ Source: zmq_socket_monitor(3).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Optional
 
 import zmq
@@ -38,6 +40,9 @@ _FAILED = frozenset(
     }
 )
 
+#: The types of endpoints that we opened ourselves.
+_OURS = frozenset({"bind", "connect"})
+
 
 class Peers:
     """
@@ -45,9 +50,11 @@ class Peers:
     """
 
     def __init__(self) -> None:
-        self._count = 0
-        # Endpoints with a failed handshake: they are also told to disconnect.
-        self._failing: set[str] = set()
+        # How many are connected, by endpoint.
+        self._peers: Counter[str] = Counter()
+        # Failed handshakes, by endpoint: these peers also disconnect, several
+        # at a time, and were never counted.
+        self._failing: Counter[str] = Counter()
         # What is the case now, by what one can wait for.
         self._now: dict[str, SocketEvent] = {}
         self._waiting: dict[str, list[Deferred[SocketEvent]]] = {}
@@ -66,32 +73,38 @@ class Peers:
         """
         if what in self._now:
             return succeed(self._now[what])
-        deferred: Deferred[SocketEvent] = Deferred(
-            lambda cancelled: self._waiting[what].remove(cancelled)
-        )
-        self._waiting.setdefault(what, []).append(deferred)
-        return deferred
+
+        def cancelled(deferred: Deferred[SocketEvent]) -> None:
+            # No longer there, if one that waits as well is told and cancels it.
+            with suppress(KeyError, ValueError):
+                self._waiting[what].remove(deferred)
+
+        waiting: Deferred[SocketEvent] = Deferred(cancelled)
+        self._waiting.setdefault(what, []).append(waiting)
+        return waiting
 
     def happened(self, event: SocketEvent) -> None:
         """
         Take note of an event.
         """
         if event.event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self._count += 1
+            self._peers[event.endpoint] += 1
             self._now = {"connected": event}
             self._tell("connected", event)
         elif event.event in _FAILED:
-            self._failing.add(event.endpoint)
+            self._failing[event.endpoint] += 1
             self._now["failed"] = event
             self._tell("failed", event)
-        elif event.event == zmq.EVENT_DISCONNECTED:
-            if event.endpoint in self._failing:
-                self._failing.remove(event.endpoint)
-            else:
-                self._count = max(0, self._count - 1)
-                if not self._count:
-                    self._now = {"disconnected": event}
-                self._tell("disconnected", event)
+        elif event.event == zmq.EVENT_DISCONNECTED and not _takeOne(self._failing, event.endpoint):
+            _takeOne(self._peers, event.endpoint)
+            self._gone(event)
+
+    def left(self, endpoint: str) -> None:
+        """
+        We have disconnected from an endpoint; libzmq does not tell that.
+        """
+        if self._peers.pop(endpoint, 0):
+            self._gone(SocketEvent(zmq.EVENT_DISCONNECTED, 0, endpoint))
 
     def close(self, makeError: Callable[[], ZmqClosedError]) -> None:
         """
@@ -101,6 +114,11 @@ class Peers:
         for deferreds in waiting.values():
             for deferred in deferreds:
                 failQuietly(deferred, makeError())
+
+    def _gone(self, event: SocketEvent) -> None:
+        if not self._peers:
+            self._now = {"disconnected": event}
+        self._tell("disconnected", event)
 
     def _tell(self, what: str, event: SocketEvent) -> None:
         for deferred in self._waiting.pop(what, ()):
@@ -174,10 +192,10 @@ class Monitor:
         """
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            try:
+            # The context may have been terminated behind our back.
+            with suppress(zmq.ZMQError):
                 self._monitored.stopMonitor()
-            finally:
-                descriptor.close()
+            descriptor.close()
 
     def close(self, makeError: Callable[[], ZmqClosedError]) -> None:
         """
@@ -284,8 +302,9 @@ class Monitored:
         """
         descriptor = self._openDescriptor()
         if self._monitor is None:
-            # A connection takes longer than the turn in which it was begun.
-            complete = descriptor.isFresh or all(_isInproc(a) for _, a in self._opened())
+            # Nothing else will do, not even to ask in the same turn: libzmq's
+            # threads are often faster, and a peer that has come is not told again.
+            complete = all(kind in _OURS and _isInproc(address) for kind, address in self._opened())
             self._monitor = Monitor(descriptor, descriptor.reactor, self._tellEvent, complete)
             for endpointType, address in self._opened():
                 self._afterEndpoint(endpointType, address)
@@ -303,8 +322,15 @@ class Monitored:
         An endpoint was opened.  libzmq is silent about ``inproc``.
         """
         if self._monitor is not None and endpointType == "connect" and _isInproc(address):
-            event = SocketEvent(zmq.EVENT_HANDSHAKE_SUCCEEDED, 0, address)
+            event = SocketEvent(zmq.EVENT_HANDSHAKE_SUCCEEDED, 0, _toText(address))
             self._monitor.peers.happened(event)
+
+    def _afterDetach(self, endpointType: str, address: str) -> None:
+        """
+        An endpoint was closed.  Peers of one that was bound stay connected.
+        """
+        if self._monitor is not None and endpointType == "connect":
+            self._monitor.peers.left(address)
 
     def _endMonitor(self, makeError: Callable[[], ZmqClosedError]) -> None:
         monitor, self._monitor = self._monitor, None
@@ -312,5 +338,20 @@ class Monitored:
             monitor.close(makeError)
 
 
+def _takeOne(counter: Counter[str], key: str) -> bool:
+    """
+    :return: whether there was one to take.
+    """
+    count = counter.pop(key, 0)
+    if count > 1:
+        counter[key] = count - 1
+    return count > 0
+
+
+def _toText(address: Any) -> str:
+    # What cannot be an address is refused where the endpoint is opened.
+    return address.decode("utf-8", "replace") if isinstance(address, bytes) else str(address)
+
+
 def _isInproc(address: Any) -> bool:
-    return str(address).startswith("inproc:")
+    return _toText(address).startswith("inproc:")

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from ._callbacks import watch
 from ._descriptor import checkReactor
-from .errors import ZmqEndpointError, ZmqOptionError, ZmqUsageError
+from .errors import ZmqClosedError, ZmqEndpointError, ZmqOptionError, ZmqUsageError
 from .factory import ZmqFactory
 from .interfaces import IZmqFactory, IZmqProtocol, IZmqProtocolFactory, IZmqReactor
 from .options import OPTIONS, apply
@@ -94,6 +94,8 @@ def createZmqConnection(
 
     try:
         protocol = protocolFactory()
+        if protocol is None:
+            raise ZmqUsageError(f"{protocolFactory!r} makes no protocol")
         transport = _open(protocol, zmqType, prepare, zmqSocket, factory, reactor)
     except Exception:
         return fail()
@@ -137,16 +139,18 @@ def _open(
     reactor: Optional[IZmqReactor],
     whenClosed: Callable[[], object] = lambda: None,
 ) -> ZmqTransport:
+    if reactor is None:
+        reactor = ZmqFactory.reactor if factory is None else factory.reactor
+    checkReactor(reactor)
     if factory is None:
         factory = _shared.get(reactor)
-    if reactor is None:
-        reactor = factory.reactor
-    checkReactor(reactor)
     ours = socket is None
     if socket is None:
         socket = factory.openSocket(zmqType)
     else:
         _checkSocket(socket, zmqType)
+        if factory.connections is None:
+            raise ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
     transport = ZmqTransport(reactor, socket, protocol, factory, whenClosed)
     try:
         if ours and zmqType == zmq.ROUTER:
@@ -170,7 +174,10 @@ def _openFor(
     factory: IZmqProtocolFactory,
     options: dict[str, Any],
 ) -> Deferred[IZmqProtocol]:
-    factory.doStart()
+    try:
+        factory.doStart()
+    except Exception:
+        return fail()
     started = [factory]
 
     def stop() -> None:
@@ -228,6 +235,8 @@ def _socketType(protocol: Any, factory: Any) -> int:
 
 
 def _setOption(transport: ZmqTransport, name: str, value: Any) -> None:
+    if name == "socketType":
+        raise ZmqOptionError(name, "socketType is set in the protocol, or in its factory")
     if name in OPTIONS:
         apply(transport.setsockopt, name, value)
         return
@@ -239,8 +248,10 @@ def _setOption(transport: ZmqTransport, name: str, value: Any) -> None:
 
 def _checkSocket(socket: Any, zmqType: int) -> None:
     """
-    :raise ZmqOptionError: it is closed, or of another type.
+    :raise ZmqOptionError: it is none, or closed, or of another type.
     """
+    if not isinstance(socket, zmq.Socket):
+        raise ZmqOptionError("zmqSocket", f"zmqSocket is a zmq.Socket, not {socket!r}")
     if socket.closed:
         raise ZmqOptionError("zmqSocket", "zmqSocket is closed")
     if socket.type != zmqType:

@@ -486,6 +486,7 @@ class ZmqTransport(Monitored):
     def _detach(self, endpointType: str, address: str) -> None:
         self._openDescriptor().detach(endpointType, address)
         self._endpoints.discard((endpointType, address))
+        self._afterDetach(endpointType, address)
 
     def _opened(self) -> Iterable[tuple[str, str]]:
         return [*self._endpoints, *([("foreign", self._foreign)] if self._foreign else [])]
