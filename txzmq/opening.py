@@ -109,7 +109,8 @@ def connectZMQ(
     Connect a protocol to an address.
 
     :param reactor: where to watch the socket.
-    :param address: a libzmq address, or host and port for TCP.
+    :param address: a libzmq address, or host and port for TCP.  With an IPv6
+        address as the host, the socket speaks IPv6 (``ZMQ_IPV6``).
     :param factory: builds the protocol.  The type of the socket is the
         ``socketType`` of the protocol, else that of the factory.
     :param options: ``zmqFactory``, the ``ZmqFactory`` to use instead of the
@@ -193,6 +194,9 @@ def _openFor(
             raise ZmqUsageError(f"{factory!r} builds no protocol for {address!r}")
 
         def prepare(transport: ZmqTransport) -> None:
+            if name.startswith("tcp://["):
+                # Without it libzmq does not understand the address.
+                transport.setsockopt(zmq.IPV6, 1)
             for option, value in options.items():
                 _setOption(transport, option, value)
             getattr(transport, endpointType)(name)
