@@ -5,6 +5,8 @@ How Sphinx builds the documentation: ``sphinx-build -W -n -b html docs docs/_bui
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 import sys
 from pathlib import Path
 from typing import Any, Optional
@@ -14,6 +16,7 @@ from docutils import nodes
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import txzmq
+from txzmq import interfaces
 
 project = "txZMQ"
 author = "the authors of txZMQ"
@@ -80,10 +83,14 @@ def resolve(app: Any, env: Any, node: Any, content: nodes.Node) -> Optional[node
     if node.get("refdomain") != "py":
         return None
     target = node["reftarget"]
+    interface = re.fullmatch(r"<InterfaceClass (txzmq\.interfaces\.(\w+))>", target)
+    if interface is not None:
+        # An interface is no class, and autodoc knows no better name for it.
+        target, content = interface[1], nodes.Text(interface[2])
     name = ours(target, node.get("py:class"))
-    if name is not None:
+    if name is not None or interface is not None:
         return env.get_domain("py").resolve_xref(
-            env, node["refdoc"], app.builder, "obj", name, node, content
+            env, node["refdoc"], app.builder, "obj", name or target, node, content
         )
     page = theirs(target)
     if page is None or target.startswith("txzmq."):
@@ -91,8 +98,26 @@ def resolve(app: Any, env: Any, node: Any, content: nodes.Node) -> Optional[node
     return nodes.reference("", "", content, internal=False, refuri=page)
 
 
+#: Which interface says in full what the methods of a class promise.
+PROMISES = {
+    "txzmq.ZmqTransport": interfaces.IZmqTransport,
+    "txzmq.ZmqProtocol": interfaces.IZmqProtocol,
+}
+
+
+def promise(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """
+    Describe a method in the words of its interface, where that is one of ours.
+    """
+    owner, _, member = name.rpartition(".")
+    method = PROMISES[owner].get(member) if owner in PROMISES and what == "method" else None
+    if method is not None and method.interface.__module__ == interfaces.__name__:
+        lines[:] = [*inspect.cleandoc(method.getDoc()).splitlines(), ""]
+
+
 def setup(app: Any) -> None:
     """
     Called by Sphinx.
     """
+    app.connect("autodoc-process-docstring", promise)
     app.connect("missing-reference", resolve)
