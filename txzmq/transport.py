@@ -538,11 +538,12 @@ class ZmqTransport(Monitored):
         if self._type == zmq.SUB:
             descriptor.setOption(option, value)
         else:
-            descriptor.send(prefix + value)
+            descriptor.sendMultipart([prefix + value])
 
     def _checkSubscription(self, value: object) -> None:
         self._checkType(_SUBSCRIBING, "SUB and XSUB have")
         _checkBytes(value)
+        self._openDescriptor()
 
     def _checkType(self, types: Iterable[int], who: str) -> None:
         if self._type not in types:
