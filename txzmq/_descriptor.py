@@ -127,6 +127,9 @@ class Descriptor:
     :ivar flush: what to call when libzmq may take more, as long as messages wait
         for that; returns whether it has sent any.
     :ivar isFresh: whether the reactor has not gone round since we were opened.
+    :ivar sendFrame: sends a message of one frame, with the flag ``NOBLOCK``.
+        Where that raises a ``zmq.ZMQError``, :meth:`sendAnyway` takes over.  For
+        sockets that only write it is pyzmq's own function.
     :ivar socket: the socket, as long as it is open.
     :ivar fd: what the reactor watches; -1 once closed.
     """
@@ -151,6 +154,7 @@ class Descriptor:
         "fd",
         "flush",
         "isFresh",
+        "sendFrame",
         "socket",
     )
 
@@ -187,6 +191,7 @@ class Descriptor:
         self._recv: Callable[..., Any] = _BaseSocket.recv.__get__(socket)
         self._send: Callable[..., Any] = _BaseSocket.send.__get__(socket)
         self._sendFrame = self._send
+        self.sendFrame = self._send if self._writeOnly else self._sendAndLook
 
     @property
     def reactor(self) -> IZmqReactor:
@@ -220,7 +225,7 @@ class Descriptor:
             self._cancelLooks()
         finally:
             self.fd = -1
-            self._send = self._sendFrame = self._recv = _raiseClosed
+            self._send = self._sendFrame = self._recv = self.sendFrame = _raiseClosed
             self._asker = None
             del self.socket, self._item, self._reader, self._receiver, self._reactor, self._lost
             socket.close(linger)
@@ -502,34 +507,21 @@ class Descriptor:
 
     # Sending
 
-    def send(self, message: bytes) -> None:
-        """
-        Send a message of one frame, now.
-
-        :raise ZmqAgainError: libzmq cannot take it.
-        :raise ZmqClosedError: we are closed.
-        :raise ZmqSocketError: libzmq refused it for another reason.
-        """
-        try:
-            self._send(message, NOBLOCK)
-        except zmq.ZMQError as error:
-            self._sendAnyway([message], error)
-        if not self._writeOnly:
-            self.look()
-
     def sendMultipart(self, frames: Sequence[bytes]) -> None:
         """
         Send a message, now: all of it or nothing.
 
         :param frames: at least one, all ``bytes``: libzmq would glue the next
             message onto one that breaks off in the middle.
-        :raise ZmqAgainError, ZmqClosedError, ZmqSocketError: as :meth:`send`.
+        :raise ZmqAgainError: libzmq cannot take it.
+        :raise ZmqClosedError: we are closed.
+        :raise ZmqSocketError: libzmq refused it for another reason.
         """
         try:
             if not attempt(self._send, frames):
-                self._sendAnyway(frames, None)
+                self.sendAnyway(frames, None)
         except zmq.ZMQError as error:
-            self._sendAnyway(frames, error)
+            self.sendAnyway(frames, error)
         if not self._writeOnly:
             self.look()
 
@@ -558,6 +550,8 @@ class Descriptor:
     def holding(self, holding: bool) -> None:
         if not self._closed:
             self._send = _raiseAgain if holding else self._sendFrame
+            if self._writeOnly:
+                self.sendFrame = self._send
 
     def _flushNow(self) -> None:
         try:
@@ -567,15 +561,21 @@ class Descriptor:
         except zmq.ZMQError as error:
             self._lose(error)
 
-    def _sendAnyway(self, frames: Sequence[bytes], error: Optional[zmq.ZMQError]) -> None:
+    def sendAnyway(self, frames: Sequence[bytes], error: Optional[zmq.ZMQError]) -> None:
         """
-        A first attempt has failed.
+        A first attempt has failed: see whether that is true.
 
         :param error: why; ``None`` if the peer died half-way.
+        :raise ZmqAgainError, ZmqClosedError, ZmqSocketError: as
+            :meth:`sendMultipart`.
         """
         # Refused or not, it has consumed the signal of what came meanwhile.
         self.look()
         self._insist(self._send, frames, error)
+
+    def _sendAndLook(self, frame: bytes, flags: int) -> None:
+        self._send(frame, flags)
+        self.look()
 
     def _insist(
         self, send: SendFrame, frames: Sequence[bytes], error: Optional[zmq.ZMQError]

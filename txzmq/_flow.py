@@ -77,7 +77,8 @@ class Waiting:
         serial: int,
         deferred: Optional[Deferred[None]],
     ) -> None:
-        self.frames = frames
+        # Whoever has sent the list may use it again.
+        self.frames = list(frames)
         self.lane = lane
         self.serial = serial
         self.deferred = deferred

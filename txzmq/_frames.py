@@ -22,6 +22,11 @@ Frame = Union[bytes, str, bytearray, memoryview]
 #: What a user may give as a message: one frame, or several.
 Message = Union[Frame, Iterable[Frame]]
 
+#: How many tags are remembered, and up to which size in bytes; with more of
+#: them, remembering begins anew.
+_MAX_PREFIXES = 1_000
+_MAX_PREFIX = 256
+
 #: The most bytes that the envelope of a request may have.  libzmq's routing
 #: ids have 255 at the most, so this leaves room for a client, three proxies on
 #: the way, and a message id; it bounds what a peer can make a server remember.
@@ -56,13 +61,14 @@ def toFrames(message: Message) -> list[bytes]:
     Make a list of frames, ready to be sent, of what a user calls a message.
 
     :param message: one frame, or an iterable of frames.
-    :return: at least one frame.
+    :return: at least one frame; the message itself, if it is such a list
+        already.
     :raise ZmqFrameTypeError: a frame is neither text nor bytes-like; the
         error says which.
     :raise ZmqFrameError: there are no frames.
     """
     if isinstance(message, (list, tuple)):
-        parts = list(message)
+        parts = message if type(message) is list else list(message)
     elif isinstance(message, str):
         return [toBytes(message, "message")]
     else:
@@ -82,6 +88,48 @@ def toFrames(message: Message) -> list[bytes]:
     return parts
 
 
+def _prefix(tag: Frame, separator: Frame) -> bytes:
+    tag, separator = toBytes(tag, "tag"), toBytes(separator, "topicSep")
+    if separator in tag:
+        raise ZmqFrameError(
+            f"the tag {tag!r} contains {separator!r}, which ends a tag: choose"
+            " another tag, or another topicSep for publishers and subscribers"
+        )
+    return tag + separator
+
+
+class _Prefixes(dict[bytes, bytes]):
+    """
+    What stands in front of the messages with a tag.  A publisher has few tags
+    and many messages, so what was made once is kept.
+    """
+
+    def __init__(self, separator: bytes) -> None:
+        super().__init__()
+        self._separator = separator
+
+    def __missing__(self, tag: bytes) -> bytes:
+        prefix = _prefix(tag, self._separator)
+        if len(self) >= _MAX_PREFIXES:
+            self.clear()
+        if len(prefix) <= _MAX_PREFIX:
+            self[tag] = prefix
+        return prefix
+
+
+class _Separators(dict[bytes, _Prefixes]):
+    """
+    The prefixes for each separator; programs have one, or two.
+    """
+
+    def __missing__(self, separator: bytes) -> _Prefixes:
+        prefixes = self[separator] = _Prefixes(separator)
+        return prefixes
+
+
+_prefixes = _Separators()
+
+
 def joinTopic(message: Frame, tag: Frame, separator: bytes) -> bytes:
     """
     Put a tag in front of a message, in one frame: multicast transports mix up
@@ -91,19 +139,11 @@ def joinTopic(message: Frame, tag: Frame, separator: bytes) -> bytes:
         end would cut the message in the wrong place.
     :raise ZmqFrameTypeError: tag or message is neither text nor bytes-like.
     """
-    if type(separator) is not bytes:
-        separator = toBytes(separator, "topicSep")
-    if type(tag) is not bytes:
-        tag = toBytes(tag, "tag")
-    # Three times as fast as ``separator in tag``.
-    if tag.partition(separator)[1]:
-        raise ZmqFrameError(
-            f"the tag {tag!r} contains {separator!r}, which ends a tag: choose"
-            " another tag, or another topicSep for publishers and subscribers"
-        )
-    if type(message) is not bytes:
-        message = toBytes(message, "message")
-    return tag + separator + message
+    if type(tag) is type(separator) is bytes:
+        prefix = _prefixes[separator][tag]
+    else:
+        prefix = _prefix(tag, separator)
+    return prefix + (message if type(message) is bytes else toBytes(message, "message"))
 
 
 def splitTopic(parts: list[bytes], separator: bytes) -> tuple[bytes, bytes]:

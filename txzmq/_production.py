@@ -2,19 +2,27 @@
 Producers, as Twisted has them, for a consumer that can tell when it has room.
 
 A push producer (``streaming``) is paused and resumed.  A pull producer is asked
-for more whenever nothing waits; it may answer at once, or some time later.
+for more whenever nothing waits; it may answer at once, or some time later.  One
+that fails instead is let go: it would never answer, and to ask it again and
+again would fill the log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import iscoroutine
 from time import perf_counter
 from typing import Any, Optional
 
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ._callbacks import call
 from .interfaces import IZmqReactor
+
+log = Logger()
 
 #: How long a pull producer is asked until others get their turn, in seconds.
 _PULL_SECONDS = 0.001
@@ -27,15 +35,22 @@ class Production:
     :param producer: an ``IPushProducer`` if ``streaming``, else an
         ``IPullProducer``.
     :param hasRoom: whether the consumer wants more.
+    :param failed: called when a pull producer has failed, to unregister it.
     """
 
     def __init__(
-        self, reactor: IZmqReactor, producer: Any, streaming: bool, hasRoom: Callable[[], bool]
+        self,
+        reactor: IZmqReactor,
+        producer: Any,
+        streaming: bool,
+        hasRoom: Callable[[], bool],
+        failed: Callable[[], None],
     ) -> None:
         self._reactor = reactor
         self._producer = producer
         self._streaming = streaming
         self._hasRoom = hasRoom
+        self._failed = failed
         # Whether it has been asked, and has not answered yet.
         self._isAsked = False
         self._nextPull: Optional[IDelayedCall] = None
@@ -90,7 +105,24 @@ class Production:
         while not self._isAsked and not self._isOver and self._hasRoom():
             if perf_counter() >= deadline:
                 break
-            self._isAsked = True
-            call(self._producer.resumeProducing)
+            self._ask()
         self._nextPull = None
         self.pull()
+
+    def _ask(self) -> None:
+        self._isAsked = True
+        try:
+            result = self._producer.resumeProducing()
+        except BaseException:
+            self._giveUp(Failure())  # type: ignore[no-untyped-call]
+            return
+        if iscoroutine(result):
+            result = ensureDeferred(result)
+        if isinstance(result, Deferred):
+            result.addErrback(self._giveUp)
+
+    def _giveUp(self, failure: Failure) -> None:
+        log.failure("Unhandled error in {producer}: unregistered", failure, producer=self._producer)
+        if not self._isOver:
+            self._failed()
+            self.stop()

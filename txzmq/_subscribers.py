@@ -35,10 +35,11 @@ class Subscribers:
         """
         A subscription, its end, or something that a subscriber sent upstream.
         """
+        # Now: the list is the receiver's, who may take it apart.
+        kind, topic = message[0][:1], message[0][1:]
         try:
             return self._receiver.messageReceived(message)
         finally:
-            kind, topic = message[0][:1], message[0][1:]
             if kind == _SUBSCRIBE:
                 self._topics.add(topic)
                 self._tell(topic)

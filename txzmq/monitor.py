@@ -34,9 +34,9 @@ _ALL = 0xFFFF
 
 _FAILED = frozenset(
     {
-        zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL,
-        zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL,
-        zmq.EVENT_HANDSHAKE_FAILED_AUTH,
+        zmq.Event.HANDSHAKE_FAILED_NO_DETAIL,
+        zmq.Event.HANDSHAKE_FAILED_PROTOCOL,
+        zmq.Event.HANDSHAKE_FAILED_AUTH,
     }
 )
 
@@ -87,7 +87,7 @@ class Peers:
         """
         Take note of an event.
         """
-        if event.event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+        if event.event == zmq.Event.HANDSHAKE_SUCCEEDED:
             self._peers[event.endpoint] += 1
             self._now = {"connected": event}
             self._tell("connected", event)
@@ -95,7 +95,7 @@ class Peers:
             self._failing[event.endpoint] += 1
             self._now["failed"] = event
             self._tell("failed", event)
-        elif event.event == zmq.EVENT_DISCONNECTED and not _takeOne(self._failing, event.endpoint):
+        elif event.event == zmq.Event.DISCONNECTED and not _takeOne(self._failing, event.endpoint):
             _takeOne(self._peers, event.endpoint)
             self._gone(event)
 
@@ -104,7 +104,7 @@ class Peers:
         We have disconnected from an endpoint; libzmq does not tell that.
         """
         if self._peers.pop(endpoint, 0):
-            self._gone(SocketEvent(zmq.EVENT_DISCONNECTED, 0, endpoint))
+            self._gone(SocketEvent(zmq.Event.DISCONNECTED, 0, endpoint))
 
     def close(self, makeError: Callable[[], ZmqClosedError]) -> None:
         """
@@ -181,10 +181,11 @@ class Monitor:
         libzmq tells of an event.
         """
         event = decode(message)
-        try:
-            return self._eventReceived(event) if event.event & self.events else None
-        finally:
-            self.peers.happened(event)
+        # First, for eventReceived may ask; whoever is told may close us.
+        self.peers.happened(event)
+        if self._descriptor is None or not event.event & self.events:
+            return None
+        return self._eventReceived(event)
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -322,7 +323,7 @@ class Monitored:
         An endpoint was opened.  libzmq is silent about ``inproc``.
         """
         if self._monitor is not None and endpointType == "connect" and _isInproc(address):
-            event = SocketEvent(zmq.EVENT_HANDSHAKE_SUCCEEDED, 0, _toText(address))
+            event = SocketEvent(zmq.Event.HANDSHAKE_SUCCEEDED, 0, _toText(address))
             self._monitor.peers.happened(event)
 
     def _afterDetach(self, endpointType: str, address: str) -> None:

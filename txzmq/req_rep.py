@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Optional, Union
 
 import zmq
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, execute, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -98,7 +98,6 @@ class ZmqREQConnection(ZmqConnection):
         """
         try:
             self._openDescriptor()
-            frames = toFrames(messageParts) if messageParts else []
             request = self._requests.open(self._getNextId(), self.maxPendingRequests)
         except Exception:
             return fail()
@@ -111,9 +110,13 @@ class ZmqREQConnection(ZmqConnection):
                     seconds, self._timeoutRequest, messageId
                 )
             if self.immediate:
-                self._sendWhenThere(request, [messageId, b"", *frames])
+                self._sendWhenThere(request, toFrames([messageId, b"", *messageParts]))
             else:
-                self.send([messageId, b"", *frames])
+                self.send([messageId, b"", *messageParts])
+        except ZmqFrameError:
+            self._requests.take(messageId)
+            # Once more, for an error that counts the frames as the user does.
+            return execute(toFrames, messageParts)
         except Exception:
             self._requests.take(messageId)
             return fail()
@@ -218,8 +221,12 @@ class ZmqREPConnection(ZmqConnection):
         """
         self._openDescriptor()
         request = self._replies.find(messageId)
-        frames = toFrames(messageParts) if messageParts else []
-        self.send([*request.envelope, b"", *frames])
+        try:
+            self.send([*request.envelope, b"", *messageParts])
+        except ZmqFrameError:
+            # Once more, for an error that counts the frames as the user does.
+            toFrames(messageParts)
+            raise
         self._replies.settle(request)
 
     def messageReceived(self, message: list[bytes]) -> object:

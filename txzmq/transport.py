@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ._advice import endpointError
 from ._callbacks import call
 from ._descriptor import Descriptor, ReadBudget
 from ._flow import DEFAULT_HIGH_BYTES, DEFAULT_HIGH_MESSAGES, Pauses, marks
@@ -48,6 +49,8 @@ log = Logger()
 
 #: Error numbers that are the fault of the peer for which a message is.
 _OF_THE_PEER = frozenset({errno.EAGAIN, errno.EHOSTUNREACH})
+
+_UNDO = {"bind": "unbind", "connect": "disconnect"}
 
 _SUBSCRIBING = frozenset({zmq.SUB, zmq.XSUB})
 
@@ -238,7 +241,9 @@ class ZmqTransport(Monitored):
         if self._descriptor is None or self._isClosing:
             call(producer.stopProducing)
             return
-        self._production = Production(self._reactor, producer, streaming, self._hasRoom)
+        self._production = Production(
+            self._reactor, producer, streaming, self._hasRoom, self.unregisterProducer
+        )
         if self._outbox.queue.isFull:
             self._production.crossed(True)
         self._production.pull()
@@ -484,7 +489,12 @@ class ZmqTransport(Monitored):
         return real
 
     def _detach(self, endpointType: str, address: str) -> None:
-        self._openDescriptor().detach(endpointType, address)
+        descriptor = self._openDescriptor()
+        # libzmq undoes the one as well as the other.
+        kinds = {kind for kind, known in self._endpoints if known == address}
+        if kinds and endpointType not in kinds:
+            raise endpointError((_UNDO[endpointType], address), errno.ENOENT)
+        descriptor.detach(endpointType, address)
         self._endpoints.discard((endpointType, address))
         self._afterDetach(endpointType, address)
 
