@@ -35,16 +35,17 @@ class Subscribers:
         """
         A subscription, its end, or something that a subscriber sent upstream.
         """
-        # Now: the list is the receiver's, who may take it apart.
+        # First: the list is the receiver's, who may take it apart, or ask.
         kind, topic = message[0][:1], message[0][1:]
+        if kind == _SUBSCRIBE:
+            self._topics.add(topic)
+        elif kind == _UNSUBSCRIBE:
+            self._topics.discard(topic)
         try:
             return self._receiver.messageReceived(message)
         finally:
             if kind == _SUBSCRIBE:
-                self._topics.add(topic)
                 self._tell(topic)
-            elif kind == _UNSUBSCRIBE:
-                self._topics.discard(topic)
 
     def when(self, topic: bytes) -> Deferred[bytes]:
         """
