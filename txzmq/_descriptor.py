@@ -63,6 +63,9 @@ _WRITE_ONLY = frozenset({zmq.PUSH, zmq.PUB})
 #: Those that may receive only at times, and the former.
 _ASK_FIRST = _WRITE_ONLY | {zmq.REQ, zmq.REP}
 
+#: Those whose events say that there is room, though it may be for other peers.
+ALWAYS_WRITABLE = frozenset({zmq.ROUTER, zmq.STREAM, zmq.PUB, zmq.XPUB})
+
 #: Error numbers of a receive that say: nothing, or not now.
 _NOTHING = frozenset({errno.EAGAIN, int(zmq.EFSM)})
 
@@ -150,6 +153,7 @@ class Descriptor:
         "_recv",
         "_send",
         "_sendFrame",
+        "_tellsRoom",
         "_writeOnly",
         "fd",
         "flush",
@@ -186,6 +190,7 @@ class Descriptor:
         socketType = socket.getsockopt(zmq.TYPE)
         self._writeOnly = socketType in _WRITE_ONLY
         self._asksFirst = socketType in _ASK_FIRST
+        self._tellsRoom = socketType not in ALWAYS_WRITABLE
         # The methods of pyzmq's C class: those of zmq.Socket wrap them, at a
         # cost of a third.
         self._recv: Callable[..., Any] = _BaseSocket.recv.__get__(socket)
@@ -555,11 +560,24 @@ class Descriptor:
 
     def _flushNow(self) -> None:
         try:
-            # Sending consumes the signal of what comes meanwhile.
-            if self.flush is not None and (self.flush() or self._isReadable()):
+            if self.flush is not None and (self.flush() or self._hasNews()):
                 self.look()
         except zmq.ZMQError as error:
             self._lose(error)
+
+    def _hasNews(self) -> bool:
+        """
+        :return: whether there is something to do now.  Sending has consumed the
+            signal of what came meanwhile, and to ask consumes that of the room
+            which there may be since then: so ask for both.
+        """
+        # What nobody wants yet, or what is always the case, would bring us back
+        # without end.
+        wanted = (0 if self._halted else _POLLIN) | (_POLLOUT if self._tellsRoom else 0)
+        if self._closed or not wanted:
+            return False
+        ready = zmq_poll([(self.socket, _POLLIN | _POLLOUT)], 0)
+        return bool(ready and ready[0][1] & wanted)
 
     def sendAnyway(self, frames: Sequence[bytes], error: Optional[zmq.ZMQError]) -> None:
         """

@@ -9,7 +9,8 @@ An error is the error of one message: it leaves the queue, whoever sent it is
 told, and the others go on.  "Not now" of a ROUTER is about one peer, so its
 messages wait in a lane for each, of bounded length.  There a wake-up can be
 missed: to ask for one peer consumes the signal of another.  So as long as
-something waits for a peer it is tried again every now and then.
+something waits for a peer it is tried again every now and then.  A PUB that must
+not drop anything (``XPUB_NODROP``) cannot say either when there is room.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from ._callbacks import failQuietly
-from ._descriptor import Descriptor
+from ._descriptor import ALWAYS_WRITABLE, Descriptor
 from ._flow import SendQueue, Waiting
 from .errors import ZmqAgainError, ZmqError, ZmqSocketError
 from .interfaces import IZmqReactor
@@ -46,8 +47,8 @@ _GONE = frozenset({int(zmq.ENOTSOCK), int(zmq.ETERM)})
 #: How long to send before other parts of the program get their turn, seconds.
 _FLUSH_SECONDS = 0.001
 
-#: How long until a full peer of a ROUTER is tried again, if no signal came
-#: before, in seconds.
+#: How long until a full peer of a ROUTER, or of a PUB that must not drop
+#: anything, is tried again, if no signal came before, in seconds.
 _RETRY_SECONDS = 0.05
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ class Outbox:
         it is well again.
     :param emptied: called when nothing waits any more.
     :ivar queue: what waits.
+    :ivar direct: sends a message of one frame without further ado, as
+        ``Descriptor.sendFrame``; ``None`` while something waits.  Where it raises,
+        :meth:`post` is to be called.
     """
 
     def __init__(
@@ -89,9 +93,11 @@ class Outbox:
         self._emptied = emptied
         socketType: Any = descriptor.getOption(zmq.TYPE)
         self._routes = socketType in _ROUTING
+        self._retries = socketType in ALWAYS_WRITABLE
         self._notNow = _NOT_NOW.get(socketType, _AGAIN)
         self._retry: Optional[IDelayedCall] = None
         self._isClosed = False
+        self.direct = self._whenIdle = None if self._routes else descriptor.sendFrame
 
     def post(
         self, frames: list[bytes], deferred: Optional[Deferred[None]] = None
@@ -160,7 +166,7 @@ class Outbox:
                 if perf_counter() >= deadline:
                     return True
                 waiting = self.queue.first(lane)
-        if self._routes and len(self.queue) and self._retry is None:
+        if self._retries and len(self.queue) and self._retry is None:
             self._retry = self._reactor.callLater(_RETRY_SECONDS, self._tryAgain)
         return sent
 
@@ -170,6 +176,7 @@ class Outbox:
         """
         self._isClosed = True
         self._end()
+        self.direct = None
         lost = self.queue.clear()
         for waiting in lost:
             if waiting.deferred is not None:
@@ -177,12 +184,14 @@ class Outbox:
 
     def _begin(self) -> None:
         if self._descriptor.flush is None:
+            self.direct = None
             self._descriptor.flush = self.flush
             # What is sent elsewhere must not overtake; a ROUTER's other peers
             # have nothing to do with it.
             self._descriptor.holding = not self._routes
 
     def _end(self) -> None:
+        self.direct = self._whenIdle
         self._descriptor.flush = None
         self._descriptor.holding = False
         retry, self._retry = self._retry, None
