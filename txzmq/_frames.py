@@ -69,7 +69,7 @@ def toFrames(message: Message) -> list[bytes]:
     """
     if isinstance(message, (list, tuple)):
         parts = message if type(message) is list else list(message)
-    elif isinstance(message, str):
+    elif isinstance(message, (bytes, str)):
         return [toBytes(message, "message")]
     else:
         # What is bytes-like is one frame, even where it could be iterated over.

@@ -21,6 +21,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zmq import ZMQError
 from zope.interface import implementer
 
 from ._advice import endpointError
@@ -31,6 +32,7 @@ from ._frames import Message, toFrames
 from ._outbox import Outbox, logLost
 from ._production import Production
 from ._subscribers import Subscribers
+from ._whole import NOBLOCK
 from .errors import (
     ZmqClosedError,
     ZmqFrameTypeError,
@@ -160,6 +162,15 @@ class ZmqTransport(Monitored):
         """
         Send a message, or queue it.
         """
+        # The short way of a short message, which most are.
+        if type(parts) is list and len(parts) == 1 and type(parts[0]) is bytes:
+            direct = self._outbox.direct
+            if direct is not None and not self._isClosing and self._production is None:
+                try:
+                    direct(parts[0], NOBLOCK)
+                    return
+                except ZMQError:
+                    pass
         frames = toFrames(parts)
         try:
             self._writable().post(frames)
