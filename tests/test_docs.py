@@ -14,6 +14,8 @@ import sys
 import tempfile
 from difflib import SequenceMatcher
 from importlib import import_module
+from inspect import signature
+from operator import attrgetter
 from pathlib import Path
 from threading import Timer
 from typing import Any, Optional
@@ -32,6 +34,20 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 SNIPPETS = DOCS / "snippets"
 PAGES = [path for path in DOCS.rglob("*.rst") if "_build" not in path.parts]
+
+
+#: Every name of aiozmq's Core API.
+AIOZMQ = """
+    create_zmq_connection protocol_factory zmq_type bind= connect= zmq_sock loop
+    ZmqTransport get_extra_info close write abort getsockopt setsockopt
+    get_write_buffer_limits set_write_buffer_limits get_write_buffer_size
+    pause_reading resume_reading bind unbind bindings connect disconnect connections
+    subscribe unsubscribe subscriptions enable_monitor disable_monitor
+    ZmqProtocol connection_made connection_lost pause_writing resume_writing
+    msg_received event_received SocketEvent version version_info
+    ZmqEventLoopPolicy ZmqEventLoop set_event_loop_policy get_event_loop new_event_loop
+    set_event_loop get_child_watcher set_child_watcher zmq_context
+"""
 
 
 def text(page: str) -> str:
@@ -162,6 +178,12 @@ class SnippetTests(ProgramTestCase):
         expected = (SNIPPETS / f"{name}.txt").read_text("utf-8")
         self.assertEqual(self.start(f"{name}.py").end(), (expected, "", 0))
 
+    def test_back_pressure(self) -> None:
+        """
+        A protocol is told when too much waits, and when there is room.
+        """
+        self.check()
+
     def test_callbacks(self) -> None:
         """
         A coroutine is a callback, and what it raises is logged.
@@ -186,6 +208,12 @@ class SnippetTests(ProgramTestCase):
         """
         self.check()
 
+    def test_from_aiozmq(self) -> None:
+        """
+        A program in the manner of aiozmq runs.
+        """
+        self.check()
+
     def test_hello(self) -> None:
         """
         The first program runs.
@@ -204,6 +232,24 @@ class SnippetTests(ProgramTestCase):
         """
         self.check()
 
+    def test_immediate(self) -> None:
+        """
+        A request that was given up never reaches the server.
+        """
+        self.check()
+
+    def test_losing(self) -> None:
+        """
+        A protocol hears how its transport has ended.
+        """
+        self.check()
+
+    def test_monitoring(self) -> None:
+        """
+        A protocol is told who comes and goes.
+        """
+        self.check()
+
     def test_old_send(self) -> None:
         """
         A subclass with a send of its own works.
@@ -213,6 +259,24 @@ class SnippetTests(ProgramTestCase):
     def test_outbox(self) -> None:
         """
         Messages can be kept and sent later.
+        """
+        self.check()
+
+    def test_pausing(self) -> None:
+        """
+        One message is finished before the next begins.
+        """
+        self.check()
+
+    def test_producer(self) -> None:
+        """
+        A producer writes when there is room.
+        """
+        self.check()
+
+    def test_send_when_ready(self) -> None:
+        """
+        A connection keeps what cannot be sent yet.
         """
         self.check()
 
@@ -237,6 +301,24 @@ class SnippetTests(ProgramTestCase):
     def test_timeouts(self) -> None:
         """
         Requests have an end.
+        """
+        self.check()
+
+    def test_when_connected(self) -> None:
+        """
+        A program waits for a peer.
+        """
+        self.check()
+
+    def test_when_subscribed(self) -> None:
+        """
+        A publisher waits for a subscriber.
+        """
+        self.check()
+
+    def test_write_message(self) -> None:
+        """
+        A message that waits can be taken back.
         """
         self.check()
 
@@ -496,6 +578,19 @@ class PageTests(SynchronousTestCase):
             if name.endswith("Error")
         ]
         self.assertEqual(sorted(described), sorted(expected))
+
+    def test_aiozmq(self) -> None:
+        """
+        The table for those who come from aiozmq has every name, and what takes
+        its place exists.
+        """
+        rows = table("howto/from-aiozmq.rst")
+        self.assertEqual({name for row in rows for name in literals(row[0])}, set(AIOZMQ.split()))
+        for _, names, _ in rows:
+            for name, argument in re.findall(r"``([\w.]+)(?:\((\w+)\))?``", names):
+                there = attrgetter(name)(txzmq)
+                if argument:
+                    self.assertIn(argument, signature(there).parameters)
 
     def test_log(self) -> None:
         """
