@@ -465,6 +465,36 @@ class TutorialTests(ProgramTestCase):
         ask.stop()
         self.assertEqual(ask.end(), ("bergen: we were stopped\n", "", 0))
 
+    def upload(self, text: str, seconds: float) -> Program:
+        """
+        Start the upload of a file.
+
+        :param seconds: how long to wait for a hub.
+        """
+        path = Path(self.directory, "measured.txt")
+        path.write_text(text)
+        return self.start("tutorial/5/upload.py", self.collecting, str(seconds), str(path))
+
+    def test_backlogIsUploaded(self) -> None:
+        """
+        Chapter 5: all that is in the file arrives, also if the hub comes late.
+        """
+        upload = self.upload("oslo 1.5\n" * 1000 + "bergen -3.0\n", PATIENCE)
+        hub = self.start("tutorial/1/hub.py", self.collecting)
+        self.assertEqual([hub.line() for _ in range(1000)], ["oslo: 1.5 degrees"] * 1000)
+        self.assertEqual(hub.line(), "bergen: -3.0 degrees")
+        self.assertEqual(upload.end(), ("1001 measurements uploaded\n", "", 0))
+        self.assertStops(hub)
+
+    def test_noHubNoUpload(self) -> None:
+        """
+        Chapter 5: without a hub, the upload is given up.
+        """
+        upload = self.upload("oslo 1.5\n", 0.1)
+        output, errors, status = upload.end()
+        self.assertRegex(output, "^no hub\nnot all is uploaded: ")
+        self.assertEqual((errors, status), ("", 0))
+
 
 class PageTests(SynchronousTestCase):
     """
