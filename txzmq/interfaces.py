@@ -120,7 +120,8 @@ class IZmqTransport(IConsumer, IPushProducer, IZmqMonitored):
     """
 
     closeTimeout = Attribute(
-        "How many seconds ``loseConnection`` waits for what can be sent; ``None`` is without end."
+        "How many seconds ``loseConnection`` waits until libzmq has taken all messages, and how"
+        " long libzmq then holds them until they have left; ``None`` is without end."
     )
 
     # Writing

@@ -40,6 +40,8 @@ _FAILED = frozenset(
     }
 )
 
+_ANYWHERE = frozenset({"tcp://0.0.0.0", "tcp://[::]"})
+
 #: The types of endpoints that we opened ourselves.
 _OURS = frozenset({"bind", "connect"})
 
@@ -101,9 +103,13 @@ class Peers:
 
     def left(self, endpoint: str) -> None:
         """
-        We have disconnected from an endpoint; libzmq does not tell that.
+        We have closed an endpoint, and with it the connections that it made:
+        libzmq does not tell.
         """
-        if self._peers.pop(endpoint, 0):
+        gone = [other for other in self._peers if _isPartOf(endpoint, other)]
+        for other in gone:
+            del self._peers[other]
+        if gone:
             self._gone(SocketEvent(zmq.Event.DISCONNECTED, 0, endpoint))
 
     def close(self, makeError: Callable[[], ZmqClosedError]) -> None:
@@ -326,11 +332,11 @@ class Monitored:
             event = SocketEvent(zmq.Event.HANDSHAKE_SUCCEEDED, 0, _toText(address))
             self._monitor.peers.happened(event)
 
-    def _afterDetach(self, endpointType: str, address: str) -> None:
+    def _afterDetach(self, address: str) -> None:
         """
-        An endpoint was closed.  Peers of one that was bound stay connected.
+        An endpoint was closed.
         """
-        if self._monitor is not None and endpointType == "connect":
+        if self._monitor is not None:
             self._monitor.peers.left(address)
 
     def _endMonitor(self, makeError: Callable[[], ZmqClosedError]) -> None:
@@ -347,6 +353,12 @@ def _takeOne(counter: Counter[str], key: str) -> bool:
     if count > 1:
         counter[key] = count - 1
     return count > 0
+
+
+def _isPartOf(endpoint: str, other: str) -> bool:
+    # What is bound to all interfaces has its peers by the one that they came to.
+    host, _, port = endpoint.rpartition(":")
+    return endpoint == other or (host in _ANYWHERE and other.endswith(f":{port}"))
 
 
 def _toText(address: Any) -> str:

@@ -72,7 +72,7 @@ def createZmqConnection(
     :param bind: addresses to open.
     :param connect: addresses to connect to.
     :param zmqSocket: a socket of that type to use, instead of a new one.  It
-        belongs to the transport from then on, and keeps its linger period.
+        belongs to the transport from then on.
     :param factory: the ``ZmqFactory`` whose context to use, and which closes
         the transport when it shuts down.  Without it, one that all such calls
         share, and that shuts down when the reactor stops.

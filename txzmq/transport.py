@@ -74,7 +74,8 @@ class ZmqTransport(Monitored):
     :param whenClosed: called at the very end.
     """
 
-    #: How many seconds :meth:`loseConnection` waits for what can be sent;
+    #: How many seconds :meth:`loseConnection` waits until libzmq has taken all
+    #: messages, and how long libzmq then holds them until they have left;
     #: ``None`` is without end.
     closeTimeout: Optional[float] = 30.0
 
@@ -96,6 +97,7 @@ class ZmqTransport(Monitored):
         self._factory = factory
         self._whenClosed = whenClosed
         self._reason: Optional[Failure] = None
+        self._linger: Optional[int] = None
         self._isClosing = False
         # The end that is to come: the deadline of closing, then the last call.
         self._timer: Optional[IDelayedCall] = None
@@ -152,6 +154,7 @@ class ZmqTransport(Monitored):
         The socket has failed, or the reactor stops, or the factory shuts down:
         close now.  libzmq gets what it takes.
         """
+        self._linger = None
         while self._descriptor is not None and self._flush():
             pass
         self._end(reason if self._hasRoom() else self._unsent("the socket had to be closed"))
@@ -351,11 +354,18 @@ class ZmqTransport(Monitored):
 
     def _closeIfDone(self) -> None:
         if self._isClosing and self._production is None and self._hasRoom():
+            # What libzmq has taken may need as long to leave.
+            seconds = self.closeTimeout
+            self._linger = -1 if seconds is None else int(seconds * 1000)
             self._endLater(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
 
     def _tooLate(self) -> None:
         self._timer = None
-        self._end(self._unsent(f"nobody took them within {self.closeTimeout} s (closeTimeout)"))
+        if self._hasRoom():
+            self._end(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+        else:
+            why = f"nobody took them within {self.closeTimeout} s (closeTimeout)"
+            self._end(self._unsent(why))
 
     def _unsent(self, why: str) -> Failure:
         messages, size = len(self._outbox.queue), self._outbox.queue.size
@@ -375,7 +385,7 @@ class ZmqTransport(Monitored):
         """
         protocol, self._protocol = self._protocol, None
         self._cancelTimer()
-        self._closeSocket()
+        self._closeSocket(self._linger)
         if protocol is not None:
             if self._factory.connections is not None:
                 self._factory.connections.discard(self)
@@ -384,6 +394,10 @@ class ZmqTransport(Monitored):
             call(self._whenClosed)
 
     def _closeSocket(self, linger: Optional[int] = None) -> None:
+        """
+        :param linger: how long libzmq holds what it has not sent, in
+            milliseconds; without it, as the socket is set.
+        """
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
@@ -507,7 +521,7 @@ class ZmqTransport(Monitored):
             raise endpointError((_UNDO[endpointType], address), errno.ENOENT)
         descriptor.detach(endpointType, address)
         self._endpoints.discard((endpointType, address))
-        self._afterDetach(endpointType, address)
+        self._afterDetach(address)
 
     def _opened(self) -> Iterable[tuple[str, str]]:
         return [*self._endpoints, *([("foreign", self._foreign)] if self._foreign else [])]
