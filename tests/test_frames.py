@@ -4,6 +4,7 @@ Tests of :mod:`txzmq._frames`.
 
 from __future__ import annotations
 
+import tracemalloc
 from array import array
 from typing import Any, Callable
 
@@ -252,6 +253,33 @@ class TopicTests(SynchronousTestCase):
         """
         error = self.assertRaises(ZmqFrameError, joinTopic, b"message", "a|b", b"|")
         self.assertIn("the tag b'a|b' contains b'|'", str(error))
+
+    def test_separators(self) -> None:
+        """
+        The same tag goes with different separators, of any kind.
+        """
+        for separator in (b"|", b"||", "|", bytearray(b"|")):
+            with self.subTest(separator=separator):
+                joined = joinTopic(b"m", b"t", separator)  # type: ignore[arg-type]
+                self.assertEqual(joined, b"t" + toBytes(separator) + b"m")
+
+    def test_noSeparatorAtAll(self) -> None:
+        """
+        A separator of nothing separates nothing.
+        """
+        self.assertRaises(ZmqFrameError, joinTopic, b"m", b"t", b"")
+
+    def test_manyTags(self) -> None:
+        """
+        Ever new tags, long ones too, do not fill the memory.
+        """
+        size = 10_000
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for number in range(1_000):
+            joinTopic(b"", b"%d" % number + bytes(b"x" * size), b"|")
+            joinTopic(b"", b"short %d" % (2_000 * number), b"|")
+        self.assertLess(tracemalloc.get_traced_memory()[0], 100 * size)
 
     def test_noFrames(self) -> None:
         """

@@ -90,6 +90,8 @@ def toFrames(message: Message) -> list[bytes]:
 
 def _prefix(tag: Frame, separator: Frame) -> bytes:
     tag, separator = toBytes(tag, "tag"), toBytes(separator, "topicSep")
+    if not separator:
+        raise ZmqFrameError("topicSep is empty, so nobody could tell where a tag ends")
     if separator in tag:
         raise ZmqFrameError(
             f"the tag {tag!r} contains {separator!r}, which ends a tag: choose"
