@@ -159,7 +159,7 @@ def _showVerdicts(results: Results) -> None:
     print("\nTargets (rate or CPU per message; medians of the ratios round by round)")
     for verdict in verdicts:
         workload, wanted, found, word = describe(verdict)
-        print(f"  {workload:26} {wanted:28} {found:24} {word}")
+        print(f"  {workload:26} {wanted:31} {found:24} {word}")
     print(f"{sum(v.reached for v in verdicts)} of {len(verdicts)} reached")
 
 

@@ -9,7 +9,16 @@ from html import escape
 from typing import NamedTuple
 
 #: Colours by position; the first stands out.
-_COLOURS = ("#d9480f", "#f2a679", "#3b5b92", "#8aa4cf", "#5c8a58", "#9a86b5", "#c9b7dc")
+_COLOURS = (
+    "#d9480f",
+    "#e8833a",
+    "#f2b694",
+    "#3b5b92",
+    "#8aa4cf",
+    "#5c8a58",
+    "#9a86b5",
+    "#c9b7dc",
+)
 
 _WIDTH = 760
 _LEFT = 200

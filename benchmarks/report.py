@@ -49,8 +49,10 @@ How it was measured
 * *CPU* is what the main thread of the measured process uses: the library, the
   event loop and a callback that counts.  The work of libzmq's own thread, the
   same for all, is not part of it.
-* txZMQ is used through its connections: subclass, override, ``push``.  The very
+* *txZMQ* is used through its connections: subclass, override, ``push``.  The very
   same program runs with txZMQ 1.0.
+* *txZMQ transport* is its other face: protocols with ``messageReceived``, and
+  ``write``, which queues what libzmq does not take.
 * *pyzmq multipart* and *pyzmq bare* are loops that block in ``recv_multipart``
   and ``send_multipart``, or in ``recv`` and ``send``, and can do nothing else:
   no timers, no second socket.  *bare* does not even look whether a message has
@@ -60,8 +62,9 @@ How it was measured
   current releases of Python and pyzmq, as txZMQ 1.0 does.
 * The rate of a sender is that at which its messages *arrive*.  It sends in
   bursts of 200 (large messages: of 4 MiB), and has room for millions of small
-  messages, so that it is hardly ever refused; then it waits for a millisecond.
-  A receiver has at most 10,000 messages or 16 MiB waiting.
+  messages, so that it is hardly ever refused.  Then it waits: for a millisecond,
+  or where there is flow control (*txZMQ transport*, *aiozmq*), until it is told
+  to resume.  A receiver has at most 10,000 messages or 16 MiB waiting.
 * Round trips one at a time are pinned to one core: with two, the scheduler's
   choices make a difference of four between runs, with every library.
 * glibc's ``malloc`` was told to keep the memory that it has.  Otherwise messages
@@ -241,7 +244,7 @@ class Report:
         rows = []
         for name, subjects in self._results.rounds.items():
             for subject in subjects:
-                if "txzmq" not in subjects or subject.startswith("txzmq-"):
+                if "txzmq" not in subjects or SUBJECTS[subject].environment == "txzmq":
                     continue
                 behind = [
                     f"{METRICS[metric].title} {1 / advantage:.2f} times as good"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .results import METRICS, Results
-from .workloads import SUBJECTS
+from .workloads import FACES, SUBJECTS
 
 
 class Target(NamedTuple):
@@ -43,13 +43,15 @@ class Verdict(NamedTuple):
     reached: bool
 
 
-def _faster(workloads: tuple[str, ...], **bounds: float) -> Iterator[Target]:
+def _faster(
+    workloads: tuple[str, ...], subject: str = "txzmq", **bounds: float
+) -> Iterator[Target]:
     """
     So many times as fast, or with so many times less of the processor.
     """
     for workload in workloads:
         for against, bound in bounds.items():
-            yield Target(workload, against, bound)
+            yield Target(workload, against, bound, subject=subject)
 
 
 def _limits(workload: str, against: str = "", **bounds: float) -> Iterator[Target]:
@@ -96,6 +98,7 @@ TARGETS: tuple[Target, ...] = (
     *_faster(("REP 64 in flight", "REP 1024 in flight"), txzmq1=3, multipart=2),
     *_faster(("PUSH to PULL 10 B inproc",), txzmq1=5),
     *_faster(_LARGE, txzmq1=1.0, multipart=0.95),
+    *_faster(FACES, "transport", txzmq=0.9, aiozmq=1.0),
     Target("10 ms ticker", "", 98, ("ticks",)),
     *_limits("10 ms ticker", late99=1.5, lateMax=3),
     Target("10 ms ticker", "", 0.95, ("rateKept", "cpuKept")),
@@ -146,6 +149,8 @@ def describe(verdict: Verdict) -> tuple[str, str, str, str]:
     """
     target = verdict.target
     sign = "≥" if target.atLeast else "≤"
+    if target.subject != "txzmq":
+        sign = f"{SUBJECTS[target.subject].title} {sign}"
     if target.against or target.baseline:
         other = target.baseline or SUBJECTS[target.against].title
         wanted = f"{sign} {target.bound:g} x {other}"

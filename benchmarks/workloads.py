@@ -22,6 +22,7 @@ class Subject(NamedTuple):
 #: By their short names.
 SUBJECTS = {
     "txzmq": Subject("txZMQ", "txzmq", "txzmq_classic.py"),
+    "transport": Subject("txZMQ transport", "txzmq", "txzmq_transport.py"),
     "txzmq1": Subject("txZMQ 1.0", "txzmq1", "txzmq_classic.py"),
     "multipart": Subject("pyzmq multipart", "pyzmq", "blocking.py", {"style": "multipart"}),
     "bare": Subject("pyzmq bare", "pyzmq", "blocking.py", {"style": "bare"}),
@@ -39,6 +40,22 @@ _BOTH = ("txzmq", "txzmq1")
 _LISTS = (*_BOTH, "multipart")
 _CORE = (*_LISTS, "bare")
 _EVERYBODY = (*_CORE, *sorted(OTHERS))
+
+#: Workloads in which txZMQ's transports stand beside its connections, and aiozmq
+#: beside both.
+FACES = (
+    "PULL 10 B tcp",
+    "PULL 100 B tcp",
+    "PULL 1 KiB tcp",
+    "PULL 4 x 16 B tcp",
+    "PUSH 10 B tcp",
+    "PUSH 4 x 16 B tcp",
+    "PUSH to PULL 10 B inproc",
+    "SUB 100 B",
+    "PUB 100 B",
+    "DEALER receives 100 B",
+    "DEALER sends 100 B",
+)
 
 
 class Workload(NamedTuple):
@@ -115,6 +132,8 @@ def _workload(
     p["chunk"] = max(1, min(_CHUNK, _CHUNK_BYTES // (frame * parts)))
     messages, bytes_ = _MARKS.get(role, _MARK)
     p["highWaterMark"] = min(messages, bytes_ // ((frame + _FRAME_BYTES) * parts))
+    if name in FACES:
+        subjects = tuple(s for s in SUBJECTS if s in {*subjects, "transport", "aiozmq"})
     if parts > 1:
         subjects = tuple(s for s in subjects if s != "bare")
     return Workload(name, group, p, subjects, quick)

@@ -5,12 +5,12 @@ push.  The same for txZMQ 1.0 and for the library of this repository.
 
 from __future__ import annotations
 
-from itertools import repeat
 from time import perf_counter, thread_time
-from typing import Any, Optional
+from typing import Any
 
 import zmq
-from _meter import PROBE, PROBE_INTERVAL, Meter, TickerMeter, openAll, parameters, say, whenTold
+from _meter import PROBE, Meter, openAll, parameters, say, whenTold
+from _twisted import Bursts, Echoing, count
 from twisted.internet import reactor
 
 from txzmq import (
@@ -97,16 +97,14 @@ def receive() -> None:
         connections[0].subscribe(b"tag")
         if p.subscriptions > 1:
             say(subscribe=(thread_time() - start) / p.subscriptions * 1e6)
-    if p.ticker:
-        TickerMeter(p, counted, reactor.callLater, reactor.callFromThread)
-    else:
-        Meter(p, counted)
+    count(p, counted)
 
 
-class Sender:
+class Sender(Bursts):
     """
-    Sends in bursts, and gives the reactor its turn in between.
+    Sends bursts; what is refused is tried again a little later.
 
+    :param send: sends a message.
     :param arguments: of ``send``, one or two.
     :param probe: the same for a probe.
     """
@@ -116,25 +114,13 @@ class Sender:
         self.arguments = arguments
         self.probeArguments = probe
         self.left = p.chunk
-        self.sent = 0
-        self.meter: Optional[Meter] = None
-        whenTold(lambda: reactor.callFromThread(self.start))
-        self.probe()
+        self.begin(p)
 
-    def probe(self) -> None:
-        """
-        Let the other side know that we are there, or that we have finished.
-        """
-        if self.meter is None or self.meter.done:
-            try:
-                self.send(*self.probeArguments)
-            except zmq.Again:
-                pass
-            reactor.callLater(PROBE_INTERVAL, self.probe)
-
-    def start(self) -> None:
-        self.meter = Meter(p, lambda: self.sent)
-        self.burst()
+    def sendProbe(self) -> None:
+        try:
+            self.send(*self.probeArguments)
+        except zmq.Again:
+            pass
 
     def burst(self) -> None:
         send = self.send
@@ -151,12 +137,8 @@ class Sender:
             self.left = left
             reactor.callLater(AGAIN, self.burst)
             return
-        self.sent += p.chunk
         self.left = p.chunk
-        if self.meter.done:
-            self.probe()
-        else:
-            reactor.callLater(0, self.burst)
+        self.burstSent()
 
 
 def send() -> None:
@@ -215,35 +197,16 @@ def request() -> None:
     Client() if p.window > 1 else PatientClient()
 
 
-class Echo(Pull):
-    """
-    Pushes a burst, pulls it, and pushes the next.
-    """
-
-    due = 0
-
-    def begin(self) -> None:
-        self.push = opened(ZmqPushConnection).push
-        Meter(p, lambda: self.got)
-        self.burst()
-
-    def burst(self) -> None:
-        push, message = self.push, p.message
-        self.due += p.chunk
-        for _ in repeat(None, p.chunk):
-            push(message)
-
-    def onPull(self, message: Any) -> None:
-        self.got += 1
-        if self.got == self.due:
-            reactor.callLater(0, self.burst)
+class Echo(Echoing, ZmqPullConnection):
+    onPull = Echoing.took
 
 
 def inproc() -> None:
     """
     Push and pull in one reactor.
     """
-    opened(Echo, kind=ZmqEndpointType.bind).begin()
+    pull = opened(Echo, kind=ZmqEndpointType.bind)
+    pull.begin(p, opened(ZmqPushConnection).push, p.message)
 
 
 def connections() -> None:

@@ -1,0 +1,139 @@
+"""
+Programs for txZMQ's transports and protocols, as users write them: override
+``messageReceived``, write lists of frames, stop at ``pauseWriting``.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import Any
+
+import zmq
+from _meter import PROBE, parameters
+from _twisted import Bursts, Echoing, count
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from txzmq import ZmqFactory, ZmqProtocol, createZmqConnection
+
+p = parameters()
+factory = ZmqFactory()
+
+
+class Protocol(ZmqProtocol):
+    """
+    Has as much room as the others.
+    """
+
+    def connectionMade(self) -> None:
+        self.transport.setsockopt(zmq.SNDHWM, p.highWaterMark)
+        self.transport.setsockopt(zmq.RCVHWM, p.highWaterMark)
+
+
+class Receiver(Protocol):
+    """
+    Takes what comes.
+    """
+
+    got = 0
+
+    def messageReceived(self, parts: list[bytes]) -> None:
+        self.got += 1
+
+
+class Subscriber(Receiver):
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.transport.subscribe(b"tag")
+
+    def messageReceived(self, parts: list[bytes]) -> None:
+        _tag, _, _body = parts[0].partition(b"\0")
+        self.got += 1
+
+
+class Sender(Bursts, Protocol):
+    """
+    Sends a burst; the next when there is room for it.
+    """
+
+    probeMessage = [PROBE]
+    isPaused = False
+
+    def sendProbe(self) -> None:
+        if not self.isPaused:
+            self.transport.write(self.probeMessage)
+
+    def burst(self) -> None:
+        self.writeBurst(self.transport.write)
+        if not self.isPaused:
+            self.burstSent()
+
+    def writeBurst(self, write: Any) -> None:
+        message = p.frames
+        for _ in repeat(None, p.chunk):
+            write(message)
+
+    def pauseWriting(self) -> None:
+        self.isPaused = True
+
+    def resumeWriting(self) -> None:
+        self.isPaused = False
+        if self.meter is not None:
+            self.burstSent()
+
+
+class Publisher(Sender):
+    probeMessage = [b"tag\0" + PROBE]
+
+    def writeBurst(self, write: Any) -> None:
+        message, tag = p.message, b"tag"
+        for _ in repeat(None, p.chunk):
+            write([tag + b"\0" + message])
+
+
+class Echo(Echoing, Protocol):
+    messageReceived = Echoing.took
+
+
+async def opened(cls: Any, socketType: str, kind: str = "connect") -> Any:
+    opening = createZmqConnection(
+        cls, getattr(zmq, socketType), factory=factory, **{kind: p.addresses[0]}
+    )
+    _transport, protocol = await opening
+    return protocol
+
+
+async def receive() -> None:
+    """
+    Take what comes.
+    """
+    protocol = await opened(Subscriber if p.pattern == "SUB" else Receiver, p.pattern)
+    count(p, lambda: protocol.got)
+
+
+async def send() -> None:
+    """
+    Send, as fast as it goes, when the other side is there.
+    """
+    protocol = await opened(Publisher if p.pattern == "PUB" else Sender, p.pattern)
+    protocol.begin(p)
+
+
+async def inproc() -> None:
+    """
+    Push and pull in one reactor.
+    """
+    pull = await opened(Echo, "PULL", "bind")
+    push = await opened(Protocol, "PUSH")
+    pull.begin(p, push.transport.write, p.frames)
+
+
+async def main(reactor: object) -> None:
+    """
+    Play a role for ever.
+    """
+    await {"receive": receive, "send": send, "inproc": inproc}[p.role]()
+    await Deferred()
+
+
+react(main)
