@@ -4,7 +4,8 @@ A message is sent whole or not at all.
 libzmq takes a message frame by frame, and three things can go wrong on the way.
 
 - A refusal of the first frame may be false: libzmq looks for news about once a
-  millisecond only, and may not have noticed yet that there is room.
+  millisecond only, and may not have noticed yet that there is room, or that a
+  peer has come.
 - A refusal of a later frame means that the peer which was to get the message
   has died.  libzmq drops what is left of it; were the message to end here,
   it would take the next one for the rest, and drop that.
@@ -17,6 +18,7 @@ that ask whether there is room.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from typing import Optional
 
@@ -62,6 +64,19 @@ def attempt(send: SendFrame, frames: Sequence[bytes]) -> bool:
     return True
 
 
+def _isTrue(error: zmq.ZMQError, hasRoom: Callable[[], bool]) -> bool:
+    """
+    :return: whether libzmq has refused a message for good.
+    """
+    if isinstance(error, zmq.Again):
+        return not hasRoom()
+    if error.errno == errno.EHOSTUNREACH:
+        # Whether others have room does not matter, but to ask makes it look.
+        hasRoom()
+        return False
+    return True
+
+
 def insist(
     send: SendFrame,
     frames: Sequence[bytes],
@@ -76,7 +91,7 @@ def insist(
     :raise zmq.ZMQError: it was right.
     """
     for _ in range(_ATTEMPTS):
-        if error is not None and not (isinstance(error, zmq.Again) and hasRoom()):
+        if error is not None and _isTrue(error, hasRoom):
             break
         # It has just looked: what it says now is true.
         if attempt(send, frames):
