@@ -8,6 +8,7 @@ import errno
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, Optional, Union
 
 import zmq
@@ -136,8 +137,6 @@ class ZmqConnection(Monitored):
         self.endpoints: list[ZmqEndpoint] = []
         #: The real addresses of the endpoints that are bound.
         self.boundAddresses: list[str] = []
-        #: Kept for old programs; nothing is queued here.
-        self.queue: deque[Any] = deque()
         #: Kept for old programs: messages are received as a whole.
         self.recv_parts: list[bytes] = []
         adopt(type(self))
@@ -163,6 +162,13 @@ class ZmqConnection(Monitored):
         return f"{type(self).__name__}({self.factory!r}, {endpoints!r})"
 
     # The socket
+
+    @cached_property
+    def queue(self) -> deque[Any]:
+        """
+        Kept for old programs; nothing is queued here.
+        """
+        return deque()
 
     @property
     def socket(self) -> Optional[zmq.Socket[bytes]]:

@@ -85,21 +85,24 @@ class Peers:
         self._waiting.setdefault(what, []).append(waiting)
         return waiting
 
-    def happened(self, event: SocketEvent) -> None:
+    def happened(self, event: SocketEvent) -> list[Deferred[SocketEvent]]:
         """
         Take note of an event.
+
+        :return: those who have waited for it, to be told.
         """
         if event.event == zmq.Event.HANDSHAKE_SUCCEEDED:
             self._peers[event.endpoint] += 1
             self._now = {"connected": event}
-            self._tell("connected", event)
-        elif event.event in _FAILED:
+            return self._waiting.pop("connected", [])
+        if event.event in _FAILED:
             self._failing[event.endpoint] += 1
             self._now["failed"] = event
-            self._tell("failed", event)
-        elif event.event == zmq.Event.DISCONNECTED and not _takeOne(self._failing, event.endpoint):
+            return self._waiting.pop("failed", [])
+        if event.event == zmq.Event.DISCONNECTED and not _takeOne(self._failing, event.endpoint):
             _takeOne(self._peers, event.endpoint)
-            self._gone(event)
+            return self._gone(event)
+        return []
 
     def left(self, endpoint: str) -> None:
         """
@@ -110,7 +113,8 @@ class Peers:
         for other in gone:
             del self._peers[other]
         if gone:
-            self._gone(SocketEvent(zmq.Event.DISCONNECTED, 0, endpoint))
+            event = SocketEvent(zmq.Event.DISCONNECTED, 0, endpoint)
+            tell(self._gone(event), event)
 
     def close(self, makeError: Callable[[], ZmqClosedError]) -> None:
         """
@@ -121,15 +125,20 @@ class Peers:
             for deferred in deferreds:
                 failQuietly(deferred, makeError())
 
-    def _gone(self, event: SocketEvent) -> None:
+    def _gone(self, event: SocketEvent) -> list[Deferred[SocketEvent]]:
         if not self._peers:
             self._now = {"disconnected": event}
-        self._tell("disconnected", event)
+        return self._waiting.pop("disconnected", [])
 
-    def _tell(self, what: str, event: SocketEvent) -> None:
-        for deferred in self._waiting.pop(what, ()):
-            if not deferred.called:
-                deferred.callback(event)
+
+def tell(waiting: Iterable[Deferred[SocketEvent]], event: SocketEvent) -> None:
+    """
+    Tell those who have waited for an event.
+    """
+    for deferred in waiting:
+        # Another one may have cancelled it meanwhile.
+        if not deferred.called:
+            deferred.callback(event)
 
 
 @implementer(IReadDescriptor)
@@ -187,11 +196,12 @@ class Monitor:
         libzmq tells of an event.
         """
         event = decode(message)
-        # First, for eventReceived may ask; whoever is told may close us.
-        self.peers.happened(event)
-        if self._descriptor is None or not event.event & self.events:
-            return None
-        return self._eventReceived(event)
+        # First, since eventReceived may ask what is the case.
+        waiting = self.peers.happened(event)
+        try:
+            return self._eventReceived(event) if event.event & self.events else None
+        finally:
+            tell(waiting, event)
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -330,7 +340,7 @@ class Monitored:
         """
         if self._monitor is not None and endpointType == "connect" and _isInproc(address):
             event = SocketEvent(zmq.Event.HANDSHAKE_SUCCEEDED, 0, _toText(address))
-            self._monitor.peers.happened(event)
+            tell(self._monitor.peers.happened(event), event)
 
     def _afterDetach(self, address: str) -> None:
         """
