@@ -304,6 +304,12 @@ class SnippetTests(ProgramTestCase):
         """
         self.check()
 
+    def test_unroutable(self) -> None:
+        """
+        A message to a peer that is not there is an error.
+        """
+        self.check()
+
     def test_when_connected(self) -> None:
         """
         A program waits for a peer.
