@@ -217,14 +217,16 @@ class Report:
         groups = []
         for name in names:
             bars = []
-            for index, subject in enumerate(SUBJECTS):
+            for subject in SUBJECTS:
                 if results.has(name, subject):
                     value = results.median(name, subject, metric)
                     text = known.format.format(value)
                     if metric == "rate":
                         cpu = results.median(name, subject, "cpu")
                         text += f"  ({cpu:.2f} us)"
-                    bars.append(Bar(SUBJECTS[subject].title, value, text, index))
+                    # With idle connections it is still the same library.
+                    colour = list(SUBJECTS).index(subject.removesuffix("-idle"))
+                    bars.append(Bar(SUBJECTS[subject].title, value, text, colour))
             groups.append((name, bars))
         title = f"{group}: {known.title}, {known.unit}"
         if metric == "rate":
