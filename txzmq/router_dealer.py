@@ -28,7 +28,8 @@ class ZmqBase(ZmqConnection):
         :raise ZmqFrameError: it cannot be a message.
         :raise ZmqClosedError: the connection is closed.
         """
-        self.send([message])
+        # Bytes as they are take the short way.
+        self.send(message if type(message) is bytes else [message])
 
     def sendMultipart(self, parts: Iterable[Frame]) -> None:
         """

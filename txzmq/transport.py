@@ -165,15 +165,16 @@ class ZmqTransport(Monitored):
         """
         Send a message, or queue it.
         """
-        # The short way of a short message, which most are.
-        if type(parts) is list and len(parts) == 1 and type(parts[0]) is bytes:
+        # The short way of a message of one frame, which most are.
+        frame = parts[0] if type(parts) is list and len(parts) == 1 else parts
+        if type(frame) is bytes:
             direct = self._outbox.direct
             if direct is not None and not self._isClosing and self._production is None:
                 try:
-                    direct(parts[0], NOBLOCK)
+                    direct(frame, NOBLOCK)
                     return
                 except ZMQError:
-                    pass
+                    pass  # the long way finds out why
         frames = toFrames(parts)
         try:
             self._writable().post(frames)
