@@ -22,7 +22,15 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from txzmq import ReadBudget, ZmqAgainError, ZmqEndpoint, ZmqEndpointType, ZmqFactory
+from txzmq import (
+    ReadBudget,
+    ZmqAgainError,
+    ZmqEndpoint,
+    ZmqEndpointType,
+    ZmqFactory,
+    ZmqPullConnection,
+    ZmqPushConnection,
+)
 
 #: Seconds after which a test that waits for something has failed.  Generous:
 #: it is there to end a test that hangs, not to measure one that is slow.
@@ -243,3 +251,19 @@ def descriptors() -> int:
         those of a socket a moment after the socket: wait with :func:`until`.
     """
     return len(os.listdir("/dev/fd"))
+
+
+async def descriptorsBefore() -> int:
+    """
+    :return: as :func:`descriptors`, when those that are opened at the first use
+        of ZeroMQ, and stay, are there.
+    """
+    factory = ZmqFactory()
+    pull = ZmqPullConnection(factory, ZmqEndpoint(ZmqEndpointType.bind, "tcp://127.0.0.1:*"))
+    pull.onPull = Recorder()
+    address = pull.boundAddresses[0]
+    push = ZmqPushConnection(factory, ZmqEndpoint(ZmqEndpointType.connect, address))
+    push.push(b"x")
+    await pull.onPull.wait()
+    factory.shutdown()
+    return descriptors()

@@ -23,7 +23,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ._callbacks import failQuietly
+from ._callbacks import call, failQuietly
 from ._descriptor import Descriptor, ReadBudget
 from .errors import ZmqClosedError, ZmqOptionError
 from .events import SocketEvent, decode
@@ -191,17 +191,16 @@ class Monitor:
         if self._descriptor is not None:
             self._descriptor.doRead(ReadBudget())
 
-    def messageReceived(self, message: list[bytes]) -> object:
+    def messageReceived(self, message: list[bytes]) -> None:
         """
         libzmq tells of an event.
         """
         event = decode(message)
         # First, since eventReceived may ask what is the case.
         waiting = self.peers.happened(event)
-        try:
-            return self._eventReceived(event) if event.event & self.events else None
-        finally:
-            tell(waiting, event)
+        if event.event & self.events:
+            call(self._eventReceived, event)
+        tell(waiting, event)
 
     def connectionLost(self, reason: Failure) -> None:
         """
