@@ -158,7 +158,7 @@ class PauseTests(TransportTestCase):
         """
         It can be paused from anywhere, between two reads, too.
         """
-        transport, protocol, raw = self.sent()
+        transport, protocol, _ = self.sent()
         transport.readBudget = ENDLESS._replace(messages=1)
         await protocol.got.wait(2)
         transport.pauseProducing()
