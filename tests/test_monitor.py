@@ -262,9 +262,9 @@ class WhenTests(MonitorTestCase):
         and can tell who goes.
         """
         server = self.bound(ZmqPullConnection)
-        first = self.raw(zmq.PUSH, server.boundAddresses[0])
-        await inThread(first.send, b"x")
         server.onPull = Recorder()
+        first = self.raw(zmq.PUSH, server.boundAddresses[0])
+        first.send(b"x")
         await server.onPull.wait()
         gone = server.whenDisconnected()
         first.close()
