@@ -233,6 +233,8 @@ class Descriptor:
             self._send = self._sendFrame = self._recv = self.sendFrame = _raiseClosed
             self._asker = None
             del self.socket, self._item, self._reader, self._receiver, self._reactor, self._lost
+            if linger != 0:
+                _settle(socket)
             socket.close(linger)
 
     def _leaveReactor(self) -> None:
@@ -607,6 +609,19 @@ class Descriptor:
 
     def _hasRoom(self) -> bool:
         return not self._closed and bool(zmq_poll([(self.socket, _POLLOUT)], 0))
+
+
+def _settle(socket: zmq.Socket[bytes]) -> None:
+    """
+    Have libzmq look for news before it closes a socket.  Else it loses what it
+    has just taken for a connection that it has just begun.
+    """
+    try:
+        if not socket.closed:
+            zmq_poll([(socket, _POLLIN)], 0)
+    except zmq.ZMQError:
+        # The context is gone, and everything with it.
+        pass
 
 
 def _raiseAgain(*args: object) -> NoReturn:
