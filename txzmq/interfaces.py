@@ -315,6 +315,8 @@ class IZmqProtocol(Interface):
     def makeConnection(transport: IZmqTransport) -> object:
         """
         The socket is open; its endpoints are opened when this has returned.
+        What this raises itself, other than a coroutine that it returns, is what
+        the opening fails with.
         """
 
     def connectionMade() -> object:
@@ -350,8 +352,9 @@ class IZmqProtocol(Interface):
 
         :param reason: ``ConnectionDone`` after ``loseConnection`` and at the
             shutdown of the factory, ``ConnectionAborted`` after
-            ``abortConnection``, otherwise the error; ``ZmqUnsentError`` if not
-            all could be sent in time.
+            ``abortConnection``, ``ConnectionLost`` where the reactor stops
+            first, otherwise the error; ``ZmqUnsentError`` if not all could be
+            sent in time.
         """
 
 

@@ -94,6 +94,7 @@ class ZmqTransport(Monitored):
     ) -> None:
         self._reactor = reactor
         self._protocol: Optional[IZmqProtocol] = protocol
+        self._name = type(protocol).__name__
         self._factory = factory
         self._whenClosed = whenClosed
         self._reason: Optional[Failure] = None
@@ -119,7 +120,7 @@ class ZmqTransport(Monitored):
 
     def __repr__(self) -> str:
         name = zmq.SocketType(self._type).name
-        return f"<{type(self).__name__} {name} of {self._protocol!r}>"
+        return f"<{type(self).__name__} {name} of {self._name}>"
 
     def start(self) -> None:
         """
@@ -140,7 +141,7 @@ class ZmqTransport(Monitored):
         """
         :return: what log messages from the protocol begin with.
         """
-        return type(self._protocol).__name__
+        return self._name
 
     def doRead(self) -> None:
         """
