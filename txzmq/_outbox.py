@@ -62,7 +62,7 @@ class _Taken(_Deferred):
     Fires when libzmq has taken a message.
     """
 
-    waiting: Optional[Waiting] = None
+    waiting: Waiting
 
 
 class Outbox:
@@ -133,9 +133,10 @@ class Outbox:
         :raise ZmqSocketError: it can neither be sent nor wait.
         """
         taken = _Taken(self._cancelled)  # type: ignore[arg-type]
-        taken.waiting = self.post(frames, taken)
-        if taken.waiting is None:
+        waiting = self.post(frames, taken)
+        if waiting is None:
             return succeed(None)
+        taken.waiting = waiting
         return taken
 
     def flush(self) -> bool:
@@ -215,8 +216,7 @@ class Outbox:
             logLost(error)
 
     def _cancelled(self, taken: _Taken) -> None:
-        if taken.waiting is not None:
-            self._remove(taken.waiting)
+        self._remove(taken.waiting)
 
     def _remove(self, waiting: Waiting) -> None:
         if self.queue.remove(waiting) and not len(self.queue) and not self._isClosed:
