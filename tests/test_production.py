@@ -155,6 +155,17 @@ class PullTests(TransportTestCase):
             await arrived(raw, 10)
             transport.unregisterProducer()
 
+    async def test_limits(self) -> None:
+        """
+        One that is asked is not paused: that is for the protocol.
+        """
+        transport, protocol, raw = self.stalled(zmq.PUSH, zmq.PULL)
+        transport.setWriteBufferLimits(high=0)
+        transport.registerProducer(Pull(transport, TAKEN + 1), False)
+        await until(lambda: protocol.told.events == ["pause"])
+        await arrived(raw, TAKEN + 1)
+        await until(lambda: protocol.told.events == ["pause", "resume"])
+
     async def test_notSynchronously(self) -> None:
         """
         To register asks for nothing yet.

@@ -70,10 +70,13 @@ class InterfaceTests(TransportTestCase):
 
     def test_repr(self) -> None:
         """
-        A transport shows its type, and its protocol.
+        A transport shows its type, and the class of its protocol; also when it
+        is closed.
         """
-        transport, protocol = self.opened(zmq.PAIR)
-        self.assertEqual(repr(transport), f"<ZmqTransport PAIR of {protocol!r}>")
+        transport, _ = self.opened(zmq.PAIR)
+        self.assertEqual(repr(transport), "<ZmqTransport PAIR of Recording>")
+        transport.shutdown()
+        self.assertEqual(repr(transport), "<ZmqTransport PAIR of Recording>")
 
     def test_logPrefix(self) -> None:
         """

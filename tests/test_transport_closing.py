@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from txzmq import ZmqClosedError, ZmqFactory, ZmqUnsentError
 
-from .support import Recorder, inThread, turns, until
+from .support import Recorder, alive, inThread, turns
 from .transports import TAKEN, Recording, TransportTestCase, arrived, received
 
 #: Ways to close.
@@ -515,10 +515,14 @@ class LostTests(TransportTestCase):
 
     async def test_forgotten(self) -> None:
         """
-        A closed transport has no protocol, and the factory no transport.
+        A closed transport keeps no protocol alive, and the factory no
+        transport.
         """
+        before = alive(Recording)
         transport, protocol = self.opened(zmq.PULL)
         transport.loseConnection()
         await protocol.lost.wait()
-        await until(lambda: transport not in self.factory.connections)
-        self.assertIn("PULL of None", repr(transport))
+        await turns()
+        del protocol
+        self.assertEqual((alive(Recording), self.factory.connections), (before, set()))
+        self.assertIn("PULL", repr(transport))
