@@ -335,6 +335,16 @@ class WhenTests(MonitorTestCase):
             self.assertEqual(event, (Event.DISCONNECTED, 0, address))
             self.assertNoResult(_quiet(transport.whenConnected()))
 
+    async def test_disconnectUnwatched(self) -> None:
+        """
+        To disconnect where nobody watches is nothing to tell.
+        """
+        transport, _ = await createZmqConnection(
+            ZmqProtocol, zmq.PUSH, connect="inproc://nobody", factory=self.factory
+        )
+        transport.disconnect("inproc://nobody")
+        self.assertNoResult(_quiet(transport.whenConnected()))
+
     async def test_unbind(self) -> None:
         """
         A transport that unbinds loses those who came there, and nobody else.

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import zmq
 from twisted.internet.defer import Deferred, fail, succeed
@@ -298,19 +298,18 @@ class Monitored:
         except Exception:
             return fail()
 
-    # For the two faces.
+    # For the two faces, and what they have.
 
-    def _openDescriptor(self) -> Descriptor:
-        raise NotImplementedError
+    if TYPE_CHECKING:
 
-    def _tellEvent(self, event: SocketEvent) -> object:
-        raise NotImplementedError
+        def _openDescriptor(self) -> Descriptor: ...
 
-    def _opened(self) -> Iterable[tuple[str, str]]:
-        """
-        :return: the endpoints that are open, type and address.
-        """
-        raise NotImplementedError
+        def _tellEvent(self, event: SocketEvent) -> object: ...
+
+        def _opened(self) -> Iterable[tuple[str, str]]:
+            """
+            :return: the endpoints that are open, type and address.
+            """
 
     def _watch(self) -> Monitor:
         """
