@@ -287,9 +287,9 @@ class ZmqTransport(Monitored):
     def _crossed(self, isFull: bool) -> None:
         if self._production is not None:
             self._production.crossed(isFull)
-        protocol = self._protocol
-        if protocol is not None:
-            call(protocol.pauseWriting if isFull else protocol.resumeWriting)
+        # There is one, as long as anything waits.
+        protocol: Any = self._protocol
+        call(protocol.pauseWriting if isFull else protocol.resumeWriting)
 
     def _emptied(self) -> None:
         if self._production is not None:
