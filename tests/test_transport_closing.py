@@ -488,6 +488,25 @@ class LostTests(TransportTestCase):
             (reason,) = protocol.lost.events
             self.assertIsInstance(reason, expected)
 
+    async def test_openedMeanwhile(self) -> None:
+        """
+        A transport over a socket of others, opened while the factory shuts
+        down, can be closed in an orderly way, too.
+        """
+        factory = ZmqFactory()
+        _, protocol = self.opened(zmq.PUSH, factory=factory)
+        opened: list[Any] = []
+        socket = self.raw(zmq.PUSH)
+
+        def connectionLost(reason: Failure) -> None:
+            opened.extend(self.opened(zmq.PUSH, factory=factory, zmqSocket=socket))
+
+        protocol.connectionLost = connectionLost
+        factory.shutdown()
+        transport, late = opened
+        transport.loseConnection()
+        self.assertIsInstance((await late.lost.wait())[0], ConnectionDone)
+
     async def test_reactor(self) -> None:
         """
         The reactor tells its readers when it stops, or when a descriptor has
