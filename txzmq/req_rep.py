@@ -127,9 +127,11 @@ class ZmqREQConnection(ZmqConnection):
         sending = self._postAndTell(frames, self.maxPendingRequests)
 
         def failed(failure: Failure) -> None:
-            # A CancelledError is our own doing.
-            if isinstance(failure.value, ZmqError):
-                self._requests.fail(request.messageId, failure.value)
+            # A CancelledError is our own doing; who is closed tells all that
+            # wait, quietly.
+            error = failure.value
+            if isinstance(error, ZmqError) and not isinstance(error, ZmqClosedError):
+                self._requests.fail(request.messageId, error)
 
         request.sending = sending
         sending.addErrback(failed)
