@@ -8,7 +8,7 @@ import errno
 
 import zmq
 
-from .errors import ZmqAgainError, ZmqEndpointError, ZmqSocketError
+from .errors import ZmqAgainError, ZmqClosedError, ZmqEndpointError, ZmqSocketError
 
 #: When a socket is made.
 _MAKING = {
@@ -18,6 +18,12 @@ _MAKING = {
     ),
     errno.EINVAL: "this libzmq has no such socketType",
     zmq.ETERM: "the context was terminated by somebody else; make a new ZmqFactory",
+}
+
+#: When a socket fails.
+_GONE = {
+    errno.ENOTSOCK: "somebody else has closed it",
+    zmq.ETERM: "somebody else has terminated its context",
 }
 
 #: When an endpoint is opened.
@@ -49,6 +55,16 @@ def socketError(error: zmq.ZMQError) -> ZmqSocketError:
     """
     number = error.errno or 0
     return ZmqSocketError(number, f"cannot open a socket: {_MAKING.get(number, error.strerror)}")
+
+
+def goneError(error: zmq.ZMQError) -> ZmqClosedError:
+    """
+    :return: why a socket has failed that was open.
+    """
+    number = error.errno or 0
+    return ZmqClosedError(
+        number, f"the socket is of no more use: {_GONE.get(number, error.strerror)}"
+    )
 
 
 def endpointError(endpoint: tuple[object, object], number: int, why: str = "") -> ZmqEndpointError:

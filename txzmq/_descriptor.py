@@ -44,12 +44,12 @@ from twisted.python.log import callWithLogger
 from zmq.backend import Socket as _BaseSocket
 from zmq.backend import zmq_poll
 
-from ._advice import endpointError, sendError, socketError
+from ._advice import endpointError, goneError, sendError, socketError
 from ._callbacks import watch
 from ._frames import toBytes
 from ._more import Answer, Ask, asker
 from ._whole import NOBLOCK, SendFrame, attempt, insist
-from .errors import ZmqClosedError, ZmqReactorError, ZmqSocketError
+from .errors import ZmqClosedError, ZmqOptionError, ZmqReactorError, ZmqSocketError
 from .interfaces import IZmqReactor
 
 log = Logger()
@@ -70,7 +70,7 @@ ALWAYS_WRITABLE = frozenset({zmq.ROUTER, zmq.STREAM, zmq.PUB, zmq.XPUB})
 _NOTHING = frozenset({errno.EAGAIN, int(zmq.EFSM)})
 
 #: What undoes the opening of an endpoint.
-_UNDO = {"bind": "unbind", "connect": "disconnect"}
+UNDO = {"bind": "unbind", "connect": "disconnect"}
 
 #: Numbers for the addresses of monitors.
 _monitors = count()
@@ -258,7 +258,7 @@ class Descriptor:
         :raise ZmqEndpointError: it cannot be.
         """
         endpoint = (endpointType, address)
-        if not isinstance(endpointType, str) or endpointType not in _UNDO:
+        if not isinstance(endpointType, str) or endpointType not in UNDO:
             raise endpointError(
                 endpoint, errno.EINVAL, f"{endpointType!r} is neither bind nor connect"
             )
@@ -281,11 +281,12 @@ class Descriptor:
 
         :raise ZmqEndpointError: there is no such endpoint.
         """
-        undo = _UNDO[endpointType]
+        undo = UNDO[endpointType]
         try:
             getattr(self.socket, undo)(address)
-        except zmq.ZMQError as error:
-            raise endpointError((undo, address), error.errno or 0) from error
+        except (TypeError, zmq.ZMQError) as error:
+            number = getattr(error, "errno", None) or errno.EINVAL
+            raise endpointError((undo, address), number) from error
         finally:
             self.look()
 
@@ -294,25 +295,31 @@ class Descriptor:
         Set an option of libzmq.  That consumes no signal, so no look follows.
 
         :raise ZmqSocketError: libzmq refused it.
+        :raise ZmqOptionError: the value is of the wrong type.
         """
+        name = getattr(option, "name", str(option))
         try:
             self.socket.setsockopt(option, value)
         except zmq.ZMQError as error:
-            name = getattr(option, "name", option)
             text = f"libzmq refuses {name} = {value!r}: {error.strerror}"
             raise ZmqSocketError(error.errno or 0, text) from error
+        except (OverflowError, TypeError, ValueError) as error:
+            raise ZmqOptionError(name, f"{name} cannot be {value!r}: {error}") from error
 
     def getOption(self, option: int) -> Union[int, bytes]:
         """
         Get an option of libzmq.
 
         :raise ZmqSocketError: libzmq refused it.
+        :raise ZmqOptionError: that is no option.
         """
+        name = getattr(option, "name", str(option))
         try:
             return self.socket.getsockopt(option)
         except zmq.ZMQError as error:
-            name = getattr(option, "name", option)
             raise ZmqSocketError(error.errno or 0, f"libzmq refuses to tell {name}") from error
+        except (OverflowError, TypeError, ValueError) as error:
+            raise ZmqOptionError(name, f"{name} is no option: {error}") from error
         finally:
             # The one option that consumes the signal.
             if option == zmq.EVENTS:
@@ -344,13 +351,18 @@ class Descriptor:
             raise socketError(error) from error
         return pair
 
-    def stopMonitor(self) -> None:
+    def stopMonitor(self) -> bool:
         """
         Undo :meth:`startMonitor`; to be called before the socket that it
         returned is closed.
+
+        :return: ``False`` if somebody has closed our socket.  Then libzmq stops
+            by itself, some time later, and must be listened to until then.
         """
-        if not self._closed and not self.socket.closed:
-            self.socket.monitor(None, 0)
+        if self._closed or self.socket.closed:
+            return False
+        self.socket.monitor(None, 0)
+        return True
 
     # Looking
 
@@ -407,6 +419,19 @@ class Descriptor:
         self._pendingLook = self._foreignLook = None
 
     # Receiving
+
+    @property
+    def isGone(self) -> bool:
+        """
+        Whether somebody else has closed the socket.
+        """
+        return not self._closed and self.socket.closed
+
+    def deliverTo(self, receiver: Receiver) -> None:
+        """
+        Somebody else gets the messages from now on.
+        """
+        self._receiver = receiver
 
     def pause(self) -> None:
         """
@@ -506,9 +531,11 @@ class Descriptor:
         """
         The socket is of no more use: somebody has closed it, or its context.
         """
+        if self._closed:
+            return
         log.error("{reader} lost its socket: {error}", reader=self._reader, error=error)
         try:
-            self._lost(Failure(error))  # type: ignore[no-untyped-call]
+            self._lost(Failure(goneError(error)))  # type: ignore[no-untyped-call]
         except BaseException:
             log.failure("Unhandled error in connectionLost")
 
@@ -578,8 +605,7 @@ class Descriptor:
         wanted = (0 if self._halted else _POLLIN) | (_POLLOUT if self._tellsRoom else 0)
         if self._closed or not wanted:
             return False
-        ready = zmq_poll([(self.socket, _POLLIN | _POLLOUT)], 0)
-        return bool(ready and ready[0][1] & wanted)
+        return bool(self._poll(_POLLIN | _POLLOUT) & wanted)
 
     def sendAnyway(self, frames: Sequence[bytes], error: Optional[zmq.ZMQError]) -> None:
         """
@@ -608,7 +634,13 @@ class Descriptor:
             raise sendError(self._reader, final) from final
 
     def _hasRoom(self) -> bool:
-        return not self._closed and bool(zmq_poll([(self.socket, _POLLOUT)], 0))
+        return not self._closed and bool(self._poll(_POLLOUT))
+
+    def _poll(self, events: int) -> int:
+        if self.socket.closed:
+            raise zmq.ZMQError(zmq.ENOTSOCK)
+        ready: list[tuple[Any, int]] = zmq_poll([(self.socket, events)], 0)
+        return ready[0][1] if ready else 0
 
 
 def _settle(socket: zmq.Socket[bytes]) -> None:

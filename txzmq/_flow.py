@@ -110,7 +110,7 @@ class SendQueue:
     """
 
     def __init__(self, crossed: Callable[[bool], None]) -> None:
-        self._crossed = crossed
+        self.crossed = crossed
         self._lanes: dict[Hashable, Lane] = {}
         self._serial = 0
         self._count = 0
@@ -134,7 +134,7 @@ class SendQueue:
         Take other marks; they count at once.
         """
         self.bytes, self.messages = bytes, messages
-        self._compare()
+        self.compare()
 
     def put(
         self, frames: list[bytes], lane: Hashable = None, deferred: Optional[Deferred[None]] = None
@@ -151,7 +151,7 @@ class SendQueue:
         messages.size += waiting.size
         self.size += waiting.size
         self._count += 1
-        self._compare()
+        self.compare()
         return waiting
 
     def first(self, lane: Hashable = None) -> Optional[Waiting]:
@@ -185,9 +185,9 @@ class SendQueue:
         """
         self._lanes[lane] = self._lanes.pop(lane)
 
-    def remove(self, waiting: Waiting) -> bool:
+    def take(self, waiting: Waiting) -> bool:
         """
-        Take a message out.
+        Take a message out, and tell nobody before :meth:`compare`.
 
         :return: whether it was there.
         """
@@ -199,8 +199,17 @@ class SendQueue:
         messages.size -= waiting.size
         self.size -= waiting.size
         self._count -= 1
-        self._compare()
         return True
+
+    def remove(self, waiting: Waiting) -> bool:
+        """
+        Take a message out.
+
+        :return: whether it was there.
+        """
+        taken = self.take(waiting)
+        self.compare()
+        return taken
 
     def clear(self) -> list[Waiting]:
         """
@@ -214,14 +223,17 @@ class SendQueue:
         self.isFull = False
         return sorted(waiting, key=lambda one: one.serial)
 
-    def _compare(self) -> None:
+    def compare(self) -> None:
+        """
+        Tell if a mark has been crossed.
+        """
         if self.isFull:
             if self.size <= self.bytes.low and self._count <= self.messages.low:
                 self.isFull = False
-                self._crossed(False)
+                self.crossed(False)
         elif self.size > self.bytes.high or self._count > self.messages.high:
             self.isFull = True
-            self._crossed(True)
+            self.crossed(True)
 
 
 class Pauses:
@@ -235,6 +247,12 @@ class Pauses:
     def __init__(self, changed: Callable[[bool], None]) -> None:
         self._changed = changed
         self._reasons: set[str] = set()
+
+    def close(self) -> None:
+        """
+        Nothing is paused any more.
+        """
+        self._changed = lambda isPaused: None
 
     def add(self, reason: str) -> None:
         """

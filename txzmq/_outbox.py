@@ -28,7 +28,7 @@ from twisted.logger import Logger
 from ._callbacks import failQuietly
 from ._descriptor import ALWAYS_WRITABLE, Descriptor
 from ._flow import SendQueue, Waiting
-from .errors import ZmqAgainError, ZmqError, ZmqSocketError
+from .errors import ZmqAgainError, ZmqError, ZmqFrameError, ZmqSocketError
 from .interfaces import IZmqReactor
 
 log = Logger()
@@ -65,6 +65,12 @@ class _Taken(_Deferred):
     waiting: Waiting
 
 
+def _nothing(*args: object) -> None:
+    """
+    Nobody wants to know.
+    """
+
+
 class Outbox:
     """
     The messages that a socket is to send.
@@ -84,8 +90,8 @@ class Outbox:
         self,
         descriptor: Descriptor,
         reactor: IZmqReactor,
-        crossed: Callable[[bool], None] = lambda isFull: None,
-        emptied: Callable[[], None] = lambda: None,
+        crossed: Callable[[bool], None] = _nothing,
+        emptied: Callable[[], None] = _nothing,
     ) -> None:
         self.queue = SendQueue(crossed)
         self._descriptor = descriptor
@@ -93,6 +99,7 @@ class Outbox:
         self._emptied = emptied
         socketType: Any = descriptor.getOption(zmq.TYPE)
         self._routes = socketType in _ROUTING
+        self._isStream = socketType == zmq.STREAM
         self._retries = socketType in ALWAYS_WRITABLE
         self._notNow = _NOT_NOW.get(socketType, _AGAIN)
         self._retry: Optional[IDelayedCall] = None
@@ -110,6 +117,11 @@ class Outbox:
         :raise ZmqSocketError: it can neither be sent nor wait.
         """
         lane = frames[0] if self._routes else None
+        if self._routes and not self._isRoutable(len(frames)):
+            raise ZmqFrameError(
+                "a message for a ROUTER begins with the id of a peer, and goes on; one for a"
+                " STREAM has two frames, the id and the data"
+            )
         if not self.queue.hasLane(lane):
             try:
                 self._descriptor.sendMultipart(frames)
@@ -124,6 +136,10 @@ class Outbox:
             )
         self._begin()
         return self.queue.put(frames, lane, deferred)
+
+    def _isRoutable(self, count: int) -> bool:
+        # libzmq takes the others and sends nothing; a STREAM is dumb ever after.
+        return count == 2 if self._isStream else count > 1
 
     def postAndTell(self, frames: list[bytes]) -> Deferred[None]:
         """
@@ -165,6 +181,8 @@ class Outbox:
                     sent = True
                     self._settle(waiting, None)
                 if perf_counter() >= deadline:
+                    if self.queue.hasLane(lane):
+                        self.queue.passOver(lane)
                     return True
                 waiting = self.queue.first(lane)
         if self._retries and len(self.queue) and self._retry is None:
@@ -176,12 +194,20 @@ class Outbox:
         Let go of everything; whoever waits is told.
         """
         self._isClosed = True
+        self.refuse()
         self._end()
-        self.direct = None
-        lost = self.queue.clear()
-        for waiting in lost:
-            if waiting.deferred is not None:
-                failQuietly(waiting.deferred, makeError())
+        # They know who knows us.
+        self._emptied = self.queue.crossed = _nothing
+        for waiting in self.queue.clear():
+            deferred = _parted(waiting)
+            if deferred is not None:
+                failQuietly(deferred, makeError())
+
+    def refuse(self) -> None:
+        """
+        From now on nothing takes the direct way.
+        """
+        self.direct = self._whenIdle = None
 
     def _begin(self) -> None:
         if self._descriptor.flush is None:
@@ -208,20 +234,43 @@ class Outbox:
         A message has been taken, or refused for good.
         """
         self._remove(waiting)
-        deferred = waiting.deferred
+        # Told before anybody else can take back what has left.
+        deferred = _parted(waiting)
         if deferred is not None:
-            if not deferred.called:
-                deferred.callback(None) if error is None else deferred.errback(error)
+            deferred.callback(None) if error is None else deferred.errback(error)
         elif error is not None:
             logLost(error)
+        self._tell()
 
     def _cancelled(self, taken: _Taken) -> None:
-        self._remove(taken.waiting)
+        waiting = taken.waiting
+        self._remove(waiting)
+        _parted(waiting)
+        self._tell()
 
     def _remove(self, waiting: Waiting) -> None:
-        if self.queue.remove(waiting) and not len(self.queue) and not self._isClosed:
+        self.queue.take(waiting)
+        if not len(self.queue):
             self._end()
+
+    def _tell(self) -> None:
+        """
+        Less waits than before.
+        """
+        self.queue.compare()
+        if not len(self.queue):
             self._emptied()
+
+
+def _parted(waiting: Waiting) -> Optional[Deferred[None]]:
+    """
+    :return: the Deferred of a message.  They forget each other, since together
+        they would stay in memory.
+    """
+    deferred, waiting.deferred = waiting.deferred, None
+    if deferred is not None:
+        del deferred.waiting  # type: ignore[attr-defined]
+    return deferred
 
 
 def logLost(error: ZmqSocketError) -> None:

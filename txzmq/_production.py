@@ -51,6 +51,7 @@ class Production:
         self._streaming = streaming
         self._hasRoom = hasRoom
         self._failed = failed
+        self._isPaused = False
         # Whether it has been asked, and has not answered yet.
         self._isAsked = False
         self._nextPull: Optional[IDelayedCall] = None
@@ -60,7 +61,8 @@ class Production:
         """
         Too much waits, or it is well again.
         """
-        if self._streaming:
+        if self._streaming and isFull != self._isPaused:
+            self._isPaused = isFull
             call(self._producer.pauseProducing if isFull else self._producer.resumeProducing)
 
     def wrote(self) -> None:

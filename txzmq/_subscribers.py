@@ -21,7 +21,8 @@ class Subscribers:
     Takes note of the subscriptions on their way to the protocol.
 
     libzmq reports the first subscription to a topic and the end of the last, and
-    holds as many topics itself.
+    holds as many topics itself.  With ``XPUB_VERBOSER`` it reports the end of each,
+    and a topic counts as forgotten after the first.
 
     :param receiver: who gets the messages; has a ``messageReceived``.
     """
@@ -62,6 +63,7 @@ class Subscribers:
         """
         Nobody will subscribe any more: tell those who wait.
         """
+        self._receiver = None
         waiting, self._waiting = self._waiting, []
         for _, deferred in waiting:
             failQuietly(deferred, makeError())

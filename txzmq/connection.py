@@ -407,14 +407,13 @@ class ZmqConnection(Monitored):
             return
         # Asked for now: the reference to the factory goes first.
         error = ZmqClosedError(text=f"{self!r} was closed")
-        try:
-            self._endMonitor(lambda: error)
-        finally:
-            descriptor.close()
+        peers = self._stopMonitor()
+        descriptor.close()
         outbox, self._outbox = self._outbox, None
         factory, self.factory = self.factory, None
         if factory.connections is not None:
             factory.connections.discard(self)
+        peers.close(lambda: error)
         if outbox is not None:
             outbox.close(lambda: error)
 

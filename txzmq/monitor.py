@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import zmq
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -163,6 +164,7 @@ class Monitor:
     ) -> None:
         self.complete = complete
         self.events = 0
+        self._isStopping = False
         self.peers = Peers()
         self._eventReceived = eventReceived
         self._monitored = descriptor
@@ -196,6 +198,8 @@ class Monitor:
         libzmq tells of an event.
         """
         event = decode(message)
+        if self._isStopping and event.event == zmq.Event.MONITOR_STOPPED:
+            self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
         # First, since eventReceived may ask what is the case.
         waiting = self.peers.happened(event)
         if event.event & self.events:
@@ -213,12 +217,18 @@ class Monitor:
                 self._monitored.stopMonitor()
             descriptor.close()
 
-    def close(self, makeError: Callable[[], ZmqClosedError]) -> None:
+    def stop(self) -> None:
         """
-        Stop.  To be called before the monitored socket is closed.
+        Report no more.  To be called before the monitored socket is closed; those
+        who wait are not told yet.
         """
-        self.connectionLost(Failure(makeError()))  # type: ignore[no-untyped-call]
-        self.peers.close(makeError)
+        self.events = 0
+        if self._monitored.isGone:
+            # libzmq still writes, and were nobody there it would wait for ever:
+            # on behalf of all sockets of the context.
+            self._isStopping = True
+        else:
+            self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
 
 
 class Monitored:
@@ -347,10 +357,17 @@ class Monitored:
         if self._monitor is not None:
             self._monitor.peers.left(address)
 
-    def _endMonitor(self, makeError: Callable[[], ZmqClosedError]) -> None:
+    def _stopMonitor(self) -> Peers:
+        """
+        The socket is about to be closed.
+
+        :return: those who wait, to be told when it is.
+        """
         monitor, self._monitor = self._monitor, None
-        if monitor is not None:
-            monitor.close(makeError)
+        if monitor is None:
+            return Peers()
+        monitor.stop()
+        return monitor.peers
 
 
 def _takeOne(counter: Counter[str], key: str) -> bool:

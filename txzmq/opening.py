@@ -213,7 +213,12 @@ def _openFor(
 def _addresses(value: Addresses) -> Iterable[str]:
     if value is None:
         return ()
-    return [value] if isinstance(value, (str, bytes)) else value
+    if isinstance(value, (str, bytes)):
+        return [value]
+    if not isinstance(value, Iterable):
+        text = f"addresses are text, or an iterable of text, not {value!r}"
+        raise ZmqEndpointError(errno.EINVAL, text)
+    return value
 
 
 def _toAddress(address: Address) -> str:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
-from typing import Any, Optional, Union
+from math import inf
+from typing import Any, NamedTuple, Optional, Union
 
 import zmq
 from twisted.internet.defer import Deferred, fail
@@ -24,9 +25,9 @@ from twisted.python.failure import Failure
 from zmq import ZMQError
 from zope.interface import implementer
 
-from ._advice import endpointError
+from ._advice import endpointError, goneError
 from ._callbacks import call
-from ._descriptor import Descriptor, ReadBudget
+from ._descriptor import UNDO, Descriptor, ReadBudget
 from ._flow import DEFAULT_HIGH_BYTES, DEFAULT_HIGH_MESSAGES, Pauses, marks
 from ._frames import Message, toFrames
 from ._outbox import Outbox, logLost
@@ -37,6 +38,7 @@ from .errors import (
     ZmqClosedError,
     ZmqFrameTypeError,
     ZmqNotSupportedError,
+    ZmqOptionError,
     ZmqSocketError,
     ZmqUnsentError,
     ZmqUsageError,
@@ -52,12 +54,38 @@ log = Logger()
 #: Error numbers that are the fault of the peer for which a message is.
 _OF_THE_PEER = frozenset({errno.EAGAIN, errno.EHOSTUNREACH})
 
-_UNDO = {"bind": "unbind", "connect": "disconnect"}
 
 _SUBSCRIBING = frozenset({zmq.SUB, zmq.XSUB})
 
 #: Options that are methods.
 _SUBSCRIPTION_OPTIONS = {int(zmq.SUBSCRIBE): "subscribe", int(zmq.UNSUBSCRIBE): "unsubscribe"}
+
+#: The most that libzmq takes, in milliseconds.
+_LONGEST_LINGER = 0x7FFFFFFF
+
+
+class Ending(NamedTuple):
+    """
+    How a transport ends.
+
+    :ivar reason: for the protocol.
+    :ivar linger: how long libzmq holds what it has not sent, in milliseconds, -1
+        without end; ``None`` as the socket is set.
+    """
+
+    reason: Failure
+    linger: Optional[int]
+
+
+class _Nobody:
+    """
+    Who gets what comes when nothing is received any more.
+    """
+
+    def messageReceived(self, message: list[bytes]) -> None:
+        """
+        It is dropped.
+        """
 
 
 @implementer(IZmqTransport, IReadDescriptor)
@@ -97,11 +125,15 @@ class ZmqTransport(Monitored):
         self._name = type(protocol).__name__
         self._factory = factory
         self._whenClosed = whenClosed
-        self._reason: Optional[Failure] = None
-        self._linger: Optional[int] = None
+        # Closing: nothing is received any more, and nothing new accepted but from
+        # a producer.  Over: nothing at all.  Then how it ends is decided.
         self._isClosing = False
-        # The end that is to come: the deadline of closing, then the last call.
-        self._timer: Optional[IDelayedCall] = None
+        self._isOver = False
+        self._ending: Optional[Ending] = None
+        self._linger: Optional[int] = None
+        self._deadline: Optional[IDelayedCall] = None
+        self._lastCall: Optional[IDelayedCall] = None
+        self._trigger: Any = None
         self._endpoints: set[tuple[str, str]] = set()
         self._subscriptions: set[bytes] = set()
         self._production: Optional[Production] = None
@@ -150,16 +182,6 @@ class ZmqTransport(Monitored):
         if self._descriptor is not None:
             self._descriptor.doRead(self.readBudget)
 
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        The socket has failed, or the reactor stops, or the factory shuts down:
-        close now.  libzmq gets what it takes.
-        """
-        self._linger = None
-        while self._descriptor is not None and self._flush():
-            pass
-        self._end(reason if self._hasRoom() else self._unsent("the socket had to be closed"))
-
     # Writing
 
     def write(self, parts: Message) -> None:
@@ -170,7 +192,7 @@ class ZmqTransport(Monitored):
         frame = parts[0] if type(parts) is list and len(parts) == 1 else parts
         if type(frame) is bytes:
             direct = self._outbox.direct
-            if direct is not None and not self._isClosing and self._production is None:
+            if direct is not None and self._production is None:
                 try:
                     direct(frame, NOBLOCK)
                     return
@@ -277,7 +299,11 @@ class ZmqTransport(Monitored):
         """
         :raise ZmqClosedError: nothing can be written any more.
         """
-        if self._descriptor is None or (self._isClosing and self._production is None):
+        if (
+            self._isOver
+            or self._descriptor is None
+            or (self._isClosing and self._production is None)
+        ):
             raise self._closedError()
         return self._outbox
 
@@ -285,11 +311,12 @@ class ZmqTransport(Monitored):
         return not len(self._outbox.queue)
 
     def _crossed(self, isFull: bool) -> None:
-        if self._production is not None:
+        protocol = self._protocol
+        if protocol is not None:
+            call(protocol.pauseWriting if isFull else protocol.resumeWriting)
+        # It may have been crossed again meanwhile, and that been told.
+        if self._production is not None and self._outbox.queue.isFull is isFull:
             self._production.crossed(isFull)
-        # There is one, as long as anything waits.
-        protocol: Any = self._protocol
-        call(protocol.pauseWriting if isFull else protocol.resumeWriting)
 
     def _emptied(self) -> None:
         if self._production is not None:
@@ -302,7 +329,8 @@ class ZmqTransport(Monitored):
         """
         Deliver no more messages, from now on.
         """
-        self._pauses.add("user")
+        if not self._isClosing:
+            self._pauses.add("user")
 
     def resumeProducing(self) -> None:
         """
@@ -328,10 +356,18 @@ class ZmqTransport(Monitored):
         """
         if self._isClosing or self._descriptor is None:
             return
+        seconds = self._patience()
         self._isClosing = True
-        self._pauses.add("closing")
-        if self.closeTimeout is not None:
-            self._timer = self._reactor.callLater(self.closeTimeout, self._tooLate)
+        self._outbox.refuse()
+        self._linger = -1 if seconds is None else min(int(seconds * 1000), _LONGEST_LINGER)
+        if self._type == zmq.REQ:
+            # It can send only after it has received.
+            self._descriptor.deliverTo(_Nobody())
+            self._pauses.remove("user")
+        else:
+            self._pauses.add("closing")
+        if seconds is not None:
+            self._deadline = self._reactor.callLater(seconds, self._tooLate)
         self._closeIfDone()
 
     def abortConnection(self) -> None:
@@ -339,8 +375,9 @@ class ZmqTransport(Monitored):
         Close now, and lose what waits.
         """
         if self._protocol is not None:
-            self._closeSocket(linger=0)
-            self._endLater(Failure(ConnectionAborted()))  # type: ignore[no-untyped-call]
+            self._ending = Ending(Failure(ConnectionAborted()), 0)  # type: ignore[no-untyped-call]
+            self._closeSocket()
+            self._endLater()
 
     def shutdown(self) -> None:
         """
@@ -348,26 +385,56 @@ class ZmqTransport(Monitored):
         """
         self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
 
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        The socket has failed, or the reactor stops, or the factory shuts down:
+        close now.  libzmq gets what it takes.
+        """
+        if self._ending is None:
+            if self._descriptor is not None and self._descriptor.isGone:
+                # The reactor has noticed it first, and knows less.
+                error = goneError(zmq.ZMQError(zmq.ENOTSOCK))
+                reason = Failure(error)  # type: ignore[no-untyped-call]
+            self._isOver = True
+            self._outbox.refuse()
+            self._endProduction()
+            while self._flush():
+                pass
+        if self._ending is None:
+            if not self._hasRoom():
+                reason = self._unsent("the socket had to be closed")
+            self._ending = Ending(reason, None)
+        self._end()
+
+    def _patience(self) -> Optional[float]:
+        """
+        :return: :attr:`closeTimeout`.
+        :raise ZmqOptionError: it is none.
+        """
+        seconds = self.closeTimeout
+        if seconds is not None and not (isinstance(seconds, (int, float)) and 0 <= seconds < inf):
+            raise ZmqOptionError(
+                "closeTimeout", f"closeTimeout is None, or seconds from 0 up, not {seconds!r}"
+            )
+        return seconds
+
     def _flush(self) -> bool:
         try:
-            return self._outbox.flush()
+            return self._descriptor is not None and self._outbox.flush()
         except zmq.ZMQError:
             return False
 
     def _closeIfDone(self) -> None:
         if self._isClosing and self._production is None and self._hasRoom():
-            # What libzmq has taken may need as long to leave.
-            seconds = self.closeTimeout
-            self._linger = -1 if seconds is None else int(seconds * 1000)
-            self._endLater(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+            done = Failure(ConnectionDone())  # type: ignore[no-untyped-call]
+            self._ending = Ending(done, self._linger)
+            self._endLater()
 
     def _tooLate(self) -> None:
-        self._timer = None
-        if self._hasRoom():
-            self._end(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
-        else:
-            why = f"nobody took them within {self.closeTimeout} s (closeTimeout)"
-            self._end(self._unsent(why))
+        who = "nobody took them" if self._production is None else "the producer did not unregister"
+        lost = self._unsent(f"{who} within {self.closeTimeout} s (closeTimeout)")
+        self._ending = Ending(lost, self._linger)
+        self._end()
 
     def _unsent(self, why: str) -> Failure:
         messages, size = len(self._outbox.queue), self._outbox.queue.size
@@ -376,48 +443,68 @@ class ZmqTransport(Monitored):
         log.error("{transport}: {error}", transport=self, error=error)
         return Failure(error)  # type: ignore[no-untyped-call]
 
-    def _endLater(self, reason: Failure) -> None:
-        self._reason = reason
-        self._cancelTimer()
-        self._timer = self._reactor.callLater(0, self._end, reason)
+    def _endLater(self) -> None:
+        """
+        End when our caller has finished; at the latest when the reactor stops.
+        """
+        if self._lastCall is None:
+            self._cancelDeadline()
+            self._lastCall = self._reactor.callLater(0, self._end)
+            self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
 
-    def _end(self, reason: Failure) -> None:
+    def _stop(self) -> None:
+        self._trigger = None
+        self._end()
+
+    def _end(self) -> None:
         """
         Close, and tell the protocol; once.
         """
         protocol, self._protocol = self._protocol, None
-        self._cancelTimer()
-        self._closeSocket(self._linger)
-        if protocol is not None:
+        ending = self._ending
+        if protocol is None or ending is None:
+            return
+        self._cancelDeadline()
+        lastCall, self._lastCall = self._lastCall, None
+        if lastCall is not None and lastCall.active():
+            lastCall.cancel()
+        trigger, self._trigger = self._trigger, None
+        if trigger is not None:
+            self._reactor.removeSystemEventTrigger(trigger)
+        try:
+            self._closeSocket()
+        finally:
             if self._factory.connections is not None:
                 self._factory.connections.discard(self)
-            # The end may come sooner than was planned, and for the same reason.
-            call(protocol.connectionLost, self._reason or reason)
+            call(protocol.connectionLost, ending.reason)
             call(self._whenClosed)
 
-    def _closeSocket(self, linger: Optional[int] = None) -> None:
+    def _closeSocket(self) -> None:
         """
-        :param linger: how long libzmq holds what it has not sent, in
-            milliseconds; without it, as the socket is set.
+        Close, and tell all who wait for something that it will not happen.
         """
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
-        production, self._production = self._production, None
-        try:
-            self._endMonitor(self._closedError)
-        finally:
-            descriptor.close(linger)
+        peers = self._stopMonitor()
+        descriptor.close(None if self._ending is None else self._ending.linger)
+        # Whoever is told may do anything: nothing of ours is open any more.
+        peers.close(self._closedError)
         self._outbox.close(self._closedError)
+        self._pauses.close()
         if self._subscribers is not None:
             self._subscribers.close(self._closedError)
+        self._endProduction()
+
+    def _endProduction(self) -> None:
+        production, self._production = self._production, None
         if production is not None:
             production.stop()
 
-    def _cancelTimer(self) -> None:
-        timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+    def _cancelDeadline(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None and deadline.active():
+            deadline.cancel()
 
     def _closedError(self) -> ZmqClosedError:
         return ZmqClosedError(text=f"{self!r} is closed, or closing: open a new one")
@@ -520,7 +607,7 @@ class ZmqTransport(Monitored):
         # libzmq undoes the one as well as the other.
         kinds = {kind for kind, known in self._endpoints if known == address}
         if kinds and endpointType not in kinds:
-            raise endpointError((_UNDO[endpointType], address), errno.ENOENT)
+            raise endpointError((UNDO[endpointType], address), errno.ENOENT)
         descriptor.detach(endpointType, address)
         self._endpoints.discard((endpointType, address))
         self._afterDetach(address)
