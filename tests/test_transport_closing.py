@@ -12,7 +12,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
-from txzmq import ZmqClosedError, ZmqFactory, ZmqUnsentError
+from txzmq import ZmqClosedError, ZmqFactory, ZmqOptionError, ZmqUnsentError
 
 from .support import Recorder, alive, inThread, turns
 from .transports import TAKEN, Recording, TransportTestCase, arrived, received
@@ -80,8 +80,24 @@ class LoseTests(TransportTestCase):
 
     async def test_request(self) -> None:
         """
-        A request that waits for the reply of another cannot leave, since no
-        more is received: it is lost after the time.
+        A request that waits for the reply to another leaves when that has come;
+        the reply is not delivered any more, also where reading was paused.
+        """
+        for isPaused in (False, True):
+            transport, protocol, raw = self.facing(zmq.REQ, zmq.REP)
+            if isPaused:
+                transport.pauseProducing()
+            transport.writeSequence([b"0", b"1"])
+            transport.loseConnection()
+            self.assertEqual(await arrived(raw, 1), [[b"0"]])
+            raw.send(b"reply")
+            self.assertEqual(await arrived(raw, 1), [[b"1"]])
+            self.assertIsInstance((await protocol.lost.wait())[0], ConnectionDone)
+            self.assertEqual(protocol.got.events, [])
+
+    async def test_noReply(self) -> None:
+        """
+        Without a reply it is lost, after the time.
         """
         transport, protocol, _ = self.facing(zmq.REQ, zmq.REP)
         transport.closeTimeout = 0
@@ -230,7 +246,8 @@ class TimeoutTests(TransportTestCase):
 
     def test_producer(self) -> None:
         """
-        A producer that does not end is waited for as long; but nothing is lost.
+        A producer that does not end is waited for as long, and the reason says
+        so.
         """
         clock, transport, protocol = self.waiting(5)
 
@@ -240,8 +257,21 @@ class TimeoutTests(TransportTestCase):
         transport.registerProducer(Idle, True)
         transport.loseConnection()
         clock.advance(5)
-        self.assertIsInstance(protocol.lost.events[0], ConnectionDone)
-        self.assertEqual(len(Idle.stopProducing.events), 1)
+        (reason,) = protocol.lost.events
+        self.assertIsInstance(reason, ZmqUnsentError)
+        self.assertIn("producer", str(reason))
+        self.assertEqual((reason.messages, len(Idle.stopProducing.events)), (0, 1))
+
+    def test_impossible(self) -> None:
+        """
+        A bound that is none is an error, and the transport goes on.
+        """
+        for bad in (-1, "5", float("inf"), float("nan")):
+            _, transport, protocol = self.waiting(bad)
+            error = self.assertRaises(ZmqOptionError, transport.loseConnection)
+            self.assertIsInstance(error, ValueError)
+            transport.write(b"x")
+            self.assertEqual((transport.getWriteBufferLength(), protocol.lost.events), (1, []))
 
     def test_abort(self) -> None:
         """
@@ -471,6 +501,41 @@ class LostTests(TransportTestCase):
         self.assertIsInstance(reason, ZmqUnsentError)
         self.assertEqual((reason.messages, reason.bytes), (1, 3))
         self.failureResultOf(waiting, ZmqClosedError)
+
+    async def test_factoryAgainstWriters(self) -> None:
+        """
+        Who would write on and on is not waited for: a producer is told that it
+        is over, a protocol is refused.
+        """
+        factory = ZmqFactory()
+        transport, protocol = self.opened(zmq.PUSH, factory=factory)
+        transport.setsockopt(zmq.SNDHWM, 1)
+        transport.setWriteBufferLimits(high=0)
+        raw = self.raw(zmq.PULL, context=factory.context)
+        raw.rcvhwm = 1
+        raw.connect(transport.bind("inproc://writers"))
+        refused = Recorder()
+
+        class Endless:
+            stopProducing = Recorder()
+            pauseProducing = Recorder()
+
+            @staticmethod
+            def resumeProducing() -> None:
+                received(raw)
+                try:
+                    transport.writeSequence([b"x"] * 10)
+                except ZmqClosedError:
+                    refused(1)
+
+        protocol.resumeWriting = Endless.resumeProducing
+        transport.registerProducer(Endless, True)
+        transport.writeSequence([b"x"] * (TAKEN + 1))
+        received(raw)
+        transport.shutdown()
+        raw.close()
+        factory.shutdown()
+        self.assertEqual((len(refused.events), len(Endless.stopProducing.events)), (1, 1))
 
     async def test_factoryMeanwhile(self) -> None:
         """

@@ -13,7 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError
 
 import txzmq._outbox
-from txzmq import ZmqAgainError, ZmqClosedError, ZmqSocketError
+from txzmq import ZmqAgainError, ZmqClosedError, ZmqFrameError, ZmqSocketError
 
 from .support import Recorder, inThread, turns, until
 from .transports import TAKEN, TransportTestCase, arrived, received
@@ -89,11 +89,14 @@ class UnknownTests(RouterTestCase):
 
     async def test_noBody(self) -> None:
         """
-        A message that is only a name is nothing for anybody, and harms no one.
+        A message that is only a name is refused: libzmq would take it, and send
+        nothing.
         """
         transport, (raw,) = await self.peers(b"a")
-        for message in ([b"a"], [b"a", b"x"]):
-            transport.write(message)
+        self.assertRaises(ZmqFrameError, transport.write, [b"a"])
+        self.assertRaises(ZmqFrameError, transport.write, b"a")
+        self.failureResultOf(transport.writeMessage([b"a"]), ZmqFrameError)
+        transport.write([b"a", b"x"])
         self.assertEqual(received(raw), [[b"x"]])
 
     async def test_unasked(self) -> None:
@@ -323,6 +326,21 @@ class StreamTests(TransportTestCase):
         texts = self.logged()
         transport.write([b"nobody", b"x"])
         self.assertEqual(len(texts), 1)
+
+    async def test_frames(self) -> None:
+        """
+        A message of another form is refused: libzmq would take it, and mix up
+        all that follow.
+        """
+        transport, protocol = self.opened(zmq.STREAM)
+        raw = self.beside(transport, zmq.STREAM, "tcp://127.0.0.1:*")
+        name, _ = await inThread(raw.recv_multipart)
+        ((ours, _),) = await protocol.got.wait()
+        for bad in ([ours], ours, [ours, b"x", b"y"]):
+            self.assertRaises(ZmqFrameError, transport.write, bad)
+            self.failureResultOf(transport.writeMessage(bad), ZmqFrameError)
+        transport.write([ours, b"good"])
+        self.assertEqual(await inThread(raw.recv_multipart), [name, b"good"])
 
     async def test_hangUp(self) -> None:
         """
