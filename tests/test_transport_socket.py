@@ -15,6 +15,7 @@ from txzmq import (
     ZmqEndpointError,
     ZmqFrameTypeError,
     ZmqNotSupportedError,
+    ZmqOptionError,
     ZmqSocketError,
 )
 
@@ -76,6 +77,23 @@ class OptionTests(TransportTestCase):
                 self.assertIsInstance(error, cls)
             self.assertEqual(error.errno, errno.EINVAL)
             self.assertIn(args[0].name, str(error))
+
+    def test_wrongTypes(self) -> None:
+        """
+        What cannot be an option, or a value, is an error of ours, too.
+        """
+        transport, _ = self.opened(zmq.DEALER)
+        for method, args in [
+            (transport.setsockopt, (zmq.RCVHWM, b"x")),
+            (transport.setsockopt, (zmq.RCVHWM, None)),
+            (transport.setsockopt, (zmq.RCVHWM, 1 << 70)),
+            (transport.setsockopt, (zmq.ROUTING_ID, 5)),
+            (transport.setsockopt, ("RCVHWM", 5)),
+            (transport.getsockopt, ("RCVHWM",)),
+        ]:
+            error = self.assertRaises(ZmqOptionError, method, *args)
+            for cls in (OSError, zmq.ZMQError, ValueError):
+                self.assertIsInstance(error, cls)
 
     async def test_events(self) -> None:
         """
@@ -249,6 +267,8 @@ class EndpointTests(TransportTestCase):
             ("bind", "xyz://1", errno.EPROTONOSUPPORT),
             ("connect", "tcp://", errno.EINVAL),
             ("connect", 5, None),
+            ("unbind", 5, errno.EINVAL),
+            ("disconnect", None, errno.EINVAL),
             ("unbind", "tcp://127.0.0.1:9", errno.ENOENT),
             ("disconnect", "tcp://127.0.0.1:9", errno.ENOENT),
         ]:
