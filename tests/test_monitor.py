@@ -601,7 +601,8 @@ class EventTests(MonitorTestCase):
         server.enableMonitor()
         server.pauseProducing()
         raw = self.raw(zmq.PUSH, server.boundAddresses[0])
-        await inThread(raw.send, b"x")
+        raw.linger = PATIENCE * 1000  # the message is to arrive
+        raw.send(b"x")
         raw.close()
         await until(lambda: Event.DISCONNECTED in server.kinds())
         self.assertEqual(server.kinds()[-3:], VISIT)
