@@ -236,6 +236,18 @@ class PullTests(TransportTestCase):
         await turns(5)
         self.assertEqual((first.written, first.stopped, second.written), (0, 0, 2))
 
+    async def test_nothingLeft(self) -> None:
+        """
+        One that unregisters before it was asked leaves no call behind.
+        """
+        transport, _ = self.opened(zmq.PUSH)
+        await turns(5)
+        before = len(reactor.getDelayedCalls())
+        transport.registerProducer(Pull(transport), False)
+        self.assertEqual(len(reactor.getDelayedCalls()), before + 1)
+        transport.unregisterProducer()
+        self.assertEqual(len(reactor.getDelayedCalls()), before)
+
     async def test_replaceWhenAsked(self) -> None:
         """
         A producer may hand over to another when it is asked.
