@@ -186,7 +186,10 @@ class EndpointTests(TransportTestCase):
         for i, raw in enumerate(raws):
             await inThread(raw.send, b"%d" % i)
         self.assertEqual(sorted(await protocol.got.wait(2)), [[b"0"], [b"1"]])
+        transport.enableMonitor(zmq.EVENT_CLOSED)
         transport.unbind(addresses[0])
+        # libzmq closes it when it gets round to it.
+        self.assertEqual(await protocol.told.wait(), ["CLOSED"])
         other, _ = self.opened(zmq.PULL, bind=addresses[0])
         self.assertEqual(other.bindings(), {addresses[0]})
 
