@@ -410,6 +410,13 @@ class InprocTests(MonitorTestCase):
         await server.messageReceived.wait()
         self.assertNoResult(_quiet(waiting))
 
+    async def test_cost(self) -> None:
+        """
+        A connection that has nothing to watch needs no more sockets.
+        """
+        self.factory.maxSockets = 2
+        self.connected(Push, self.bound(Pull, "inproc://it"))
+
     async def test_mixed(self) -> None:
         """
         One connection may have both kinds of endpoints.

@@ -806,14 +806,19 @@ class FactoryTests(OpeningTestCase):
     async def test_several(self) -> None:
         """
         A factory may be used several times: it starts with the first, and
-        stops with the last.
+        stops with the last; those that fail are stopped once, not twice.
         """
         counting = Counting()
         one, other = [self.successResultOf(self.open(counting)) for _ in range(2)]
         one.transport.shutdown()
         self.assertEqual(counting.calls, ["start", ANY, ANY])
+        for made in (lambda transport: 1 / 0, lambda transport: transport.abortConnection()):
+            counting.protocol = lambda made=made: Pull(made)
+            self.failureResultOf(self.open(counting))
+            await turns(3)
+        self.assertEqual(counting.calls, ["start", *[ANY] * 4])
         other.transport.shutdown()
-        self.assertEqual(counting.calls, ["start", ANY, ANY, "stop"])
+        self.assertEqual(counting.calls, ["start", *[ANY] * 4, "stop"])
 
     async def test_failures(self) -> None:
         """
