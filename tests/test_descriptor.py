@@ -901,7 +901,8 @@ class LostTests(ZmqTestCase):
             await turns(2)
             terminated = deferToThread(self.factory.context.term)
             (reason,) = await connection.reasons.wait()
-            self.assertIsInstance(reason.value, zmq.ContextTerminated)
+            self.assertIsInstance(reason.value, ZmqClosedError)
+            self.assertEqual(reason.value.errno, zmq.ETERM)
             self.assertIsNone(connection.socket)
             await terminated
             self.assertEqual(len([text for text in log if "lost its socket" in text]), 1)
