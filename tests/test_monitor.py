@@ -304,6 +304,28 @@ class WhenTests(MonitorTestCase):
         gc.collect()
         self.assertEqual(log, [])
 
+    async def test_socketClosed(self) -> None:
+        """
+        When somebody else closes the socket, a monitored connection is lost;
+        its monitor reads what libzmq has left to say, and goes too.
+        """
+        before = await descriptorsBefore()
+        readers = set(reactor.getReaders())
+        for cls in (Pull, Push):
+            connection = self.bound(cls)
+            connection.enableMonitor()
+            waiting = connection.whenConnected()
+            self.stranger(connection.boundAddresses[0]).close()
+            connection.socket.close()
+            await until(lambda connection=connection: connection.factory is None)
+            self.failureResultOf(waiting, ZmqClosedError)
+            self.assertEqual(self.factory.connections, set())
+            count = len(connection.eventReceived.events)
+            await until(lambda: set(reactor.getReaders()) == readers)
+            self.assertEqual(len(connection.eventReceived.events), count)
+        self.factory.shutdown()
+        await until(lambda: descriptors() <= before)
+
     async def test_contextTerminated(self) -> None:
         """
         When the context goes, a monitored connection goes with it: one line in

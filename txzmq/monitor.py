@@ -164,7 +164,6 @@ class Monitor:
     ) -> None:
         self.complete = complete
         self.events = 0
-        self._isStopping = False
         self.peers = Peers()
         self._eventReceived = eventReceived
         self._monitored = descriptor
@@ -198,13 +197,14 @@ class Monitor:
         libzmq tells of an event.
         """
         event = decode(message)
-        if self._isStopping and event.event == zmq.Event.MONITOR_STOPPED:
-            self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
         # First, since eventReceived may ask what is the case.
         waiting = self.peers.happened(event)
         if event.event & self.events:
             call(self._eventReceived, event)
         tell(waiting, event)
+        if event.event == zmq.Event.MONITOR_STOPPED:
+            # Somebody else has closed the socket; we may not know that yet.
+            self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -223,11 +223,9 @@ class Monitor:
         who wait are not told yet.
         """
         self.events = 0
-        if self._monitored.isGone:
-            # libzmq still writes, and were nobody there it would wait for ever:
-            # on behalf of all sockets of the context.
-            self._isStopping = True
-        else:
+        # Else libzmq still writes, and were nobody there it would wait for ever, on
+        # behalf of all sockets of the context: until it says that it has stopped.
+        if not self._monitored.isGone:
             self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
 
 
