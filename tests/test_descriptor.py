@@ -518,13 +518,14 @@ class Script:
 
     :param answers: for each frame an exception to raise, or ``None`` to take
         it; after the last, frames are taken.
+    :param name: which ``send``: that of messages which have waited is another.
     """
 
-    def __init__(self, connection: ZmqConnection, *answers: Any) -> None:
+    def __init__(self, connection: ZmqConnection, *answers: Any, name: str = "_send") -> None:
         self.answers: Iterator[Any] = iter(answers)
         #: What was sent, a ``+`` after each frame that has another one after.
         self.sent: list[bytes] = []
-        connection._descriptor._send = self  # type: ignore[union-attr, assignment]
+        setattr(connection._descriptor, name, self)
 
     def __call__(self, frame: bytes, flags: int) -> None:
         self.sent.append(frame + b"+" * bool(flags & zmq.SNDMORE))
@@ -593,6 +594,18 @@ class SendTests(ZmqTestCase):
         script = Script(dealer, None, zmq.Again())
         dealer.send([b"a", b"b"])
         self.assertEqual(script.sent, [b"a+", b"b", b"a+", b"b"])
+
+    async def test_diedHalfWayAfterWaiting(self) -> None:
+        """
+        The same with a message that has waited for a peer.
+        """
+        dealer = self.bound(Dealer)
+        waiting = dealer.sendWhenReady([b"a", b"b", b"c"])
+        script = Script(dealer, None, zmq.Again(), name="_sendFrame")
+        raw = self.raw(zmq.DEALER)
+        raw.connect(dealer.boundAddresses[0])
+        await waiting
+        self.assertEqual(script.sent, [b"a+", b"b+", b"c", b"a+", b"b+", b"c"])
 
     async def test_diedHalfWayAndNobodyElse(self) -> None:
         """
@@ -926,6 +939,29 @@ class LostTests(ZmqTestCase):
         self.assertIsNotNone(connection.socket)
         await connection.reasons.wait()
         await calls[0]
+
+    async def test_socketClosedWhileSending(self) -> None:
+        """
+        When who is told that a message has been taken closes the socket, those
+        that wait behind it are told, too.
+        """
+        connection = self.lost(ZmqPairConnection)
+        first, second = [connection.sendWhenReady(frame) for frame in (b"a", b"b")]
+        first.addCallback(lambda _: connection.socket.close())
+        raw = self.raw(zmq.PAIR)
+        raw.connect(connection.boundAddresses[0])
+        (reason,) = await connection.reasons.wait()
+        self.assertIsInstance(reason.value, ZmqClosedError)
+        self.failureResultOf(second, ZmqClosedError)
+
+    async def test_monitorOfClosedSocket(self) -> None:
+        """
+        A socket that is closed behind our back cannot be monitored.
+        """
+        connection = self.lost(ZmqPairConnection)
+        connection.socket.close()
+        self.assertRaises(ZmqSocketError, connection.enableMonitor)
+        await connection.reasons.wait()
 
     async def test_socketClosedHere(self) -> None:
         """

@@ -23,6 +23,7 @@ from txzmq import (
     ZmqClosedError,
     ZmqEndpoint,
     ZmqEndpointError,
+    ZmqFrameError,
     ZmqFrameTypeError,
     ZmqOptionError,
     ZmqREPConnection,
@@ -1002,6 +1003,44 @@ class ReplyTests(ZmqTestCase):
         rep.shutdown()
         await turns()
         self.assertEqual(alive(MessageId), before)
+
+
+class OwnSendTests(ZmqTestCase):
+    """
+    A subclass may refuse to send, for reasons of its own.
+    """
+
+    async def test_request(self) -> None:
+        """
+        Its error is what the request fails with.
+        """
+
+        class Picky(ZmqREQConnection):
+            def send(self, message: Any) -> None:
+                raise ZmqFrameError("no")
+
+        failure = self.failureResultOf(self.bound(Picky).sendMsg(b"fine"), ZmqFrameError)
+        self.assertEqual(str(failure.value), "no")
+
+    async def test_reply(self) -> None:
+        """
+        Its error comes out of ``reply``.
+        """
+
+        class Picky(Silent):
+            got = None
+
+            def gotMessage(self, messageId: bytes, *parts: bytes) -> None:
+                self.got = messageId
+
+            def send(self, message: Any) -> None:
+                raise ZmqFrameError("no")
+
+        rep = self.bound(Picky)
+        self.connected(ZmqREQConnection, rep).sendMsg(b"a")
+        await until(lambda: rep.got)
+        error = self.assertRaises(ZmqFrameError, rep.reply, rep.got, b"fine")
+        self.assertEqual(str(error), "no")
 
 
 class OldNamesTests(ZmqTestCase):

@@ -531,8 +531,6 @@ class Descriptor:
         """
         The socket is of no more use: somebody has closed it, or its context.
         """
-        if self._closed:
-            return
         log.error("{reader} lost its socket: {error}", reader=self._reader, error=error)
         try:
             self._lost(Failure(goneError(error)))  # type: ignore[no-untyped-call]
@@ -637,8 +635,6 @@ class Descriptor:
         return not self._closed and bool(self._poll(_POLLOUT))
 
     def _poll(self, events: int) -> int:
-        if self.socket.closed:
-            raise zmq.ZMQError(zmq.ENOTSOCK)
         ready: list[tuple[Any, int]] = zmq_poll([(self.socket, events)], 0)
         return ready[0][1] if ready else 0
 

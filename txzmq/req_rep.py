@@ -15,10 +15,11 @@ from itertools import islice
 from typing import Any, Optional, Union
 
 import zmq
-from twisted.internet.defer import Deferred, execute, fail
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ._callbacks import failQuietly
 from ._frames import Frame, splitEnvelope, toFrames
 from ._requests import MessageId, PendingReplies, PendingRequests, Request, freshIds
 from .connection import ZmqConnection
@@ -113,10 +114,9 @@ class ZmqREQConnection(ZmqConnection):
                 self._sendWhenThere(request, toFrames([messageId, b"", *messageParts]))
             else:
                 self.send([messageId, b"", *messageParts])
-        except ZmqFrameError:
+        except ZmqFrameError as error:
             self._requests.take(messageId)
-            # Once more, for an error that counts the frames as the user does.
-            return execute(toFrames, messageParts)
+            return fail(_recounted(error, messageParts))
         except Exception:
             self._requests.take(messageId)
             return fail()
@@ -127,11 +127,10 @@ class ZmqREQConnection(ZmqConnection):
         sending = self._postAndTell(frames, self.maxPendingRequests)
 
         def failed(failure: Failure) -> None:
-            # A CancelledError is our own doing; who is closed tells all that
-            # wait, quietly.
-            error = failure.value
-            if isinstance(error, ZmqError) and not isinstance(error, ZmqClosedError):
-                self._requests.fail(request.messageId, error)
+            # A CancelledError is our own doing.
+            if isinstance(failure.value, ZmqError):
+                self._requests.take(request.messageId)
+                failQuietly(request, failure.value)
 
         request.sending = sending
         sending.addErrback(failed)
@@ -225,10 +224,8 @@ class ZmqREPConnection(ZmqConnection):
         request = self._replies.find(messageId)
         try:
             self.send([*request.envelope, b"", *messageParts])
-        except ZmqFrameError:
-            # Once more, for an error that counts the frames as the user does.
-            toFrames(messageParts)
-            raise
+        except ZmqFrameError as error:
+            raise _recounted(error, messageParts) from None
         self._replies.settle(request)
 
     def messageReceived(self, message: list[bytes]) -> object:
@@ -280,6 +277,18 @@ class ZmqXREPConnection(ZmqREPConnection):
         _warn("ZmqXREPConnection", "ZmqREPConnection")
         super().__init__(factory)
         _addAll(self, endpoints)
+
+
+def _recounted(error: ZmqFrameError, parts: tuple[Frame, ...]) -> ZmqFrameError:
+    """
+    :param error: about a message with a route in front of ``parts``.
+    :return: one that counts the frames as the user does.
+    """
+    try:
+        toFrames(parts)
+    except ZmqFrameError as own:
+        return own
+    return error
 
 
 def _checkTimeout(seconds: object) -> None:
