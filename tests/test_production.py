@@ -18,7 +18,7 @@ from twisted.protocols.basic import FileSender
 from zope.interface import implementer
 
 import txzmq._production
-from txzmq import ZmqUsageError
+from txzmq import ZmqProducerError
 
 from .support import Recorder, turns, until
 from .transports import TAKEN, TransportTestCase, arrived, received
@@ -564,6 +564,6 @@ class EndTests(TransportTestCase):
         transport, _ = self.opened(zmq.PUSH)
         first, second = Push(transport), Push(transport)
         transport.registerProducer(first, True)
-        error = self.assertRaises(ZmqUsageError, transport.registerProducer, second, True)
+        error = self.assertRaises(ZmqProducerError, transport.registerProducer, second, True)
         self.assertIsInstance(error, OSError)
         self.assertEqual((first.stopped, second.stopped), (0, 0))

@@ -13,6 +13,7 @@ Twisted or plain Python would already catch in its place::
      |    +-- ZmqUnsentError       Python's TimeoutError
      |    +-- ZmqUsageError
      |         +-- ZmqReactorError RuntimeError
+     |         +-- ZmqProducerError   RuntimeError
      |         +-- ZmqNotSupportedError   NotImplementedError
      |         +-- ZmqOptionError  ValueError
      |         +-- ZmqFrameError   ValueError
@@ -159,6 +160,12 @@ class ZmqUnsentError(ZmqSocketError, builtins.TimeoutError):
 class ZmqReactorError(ZmqUsageError, RuntimeError):
     """
     The reactor cannot watch file descriptors (``IReactorFDSet``).
+    """
+
+
+class ZmqProducerError(ZmqUsageError, RuntimeError):
+    """
+    A transport has a producer already.
     """
 
 

@@ -39,9 +39,9 @@ from .errors import (
     ZmqFrameTypeError,
     ZmqNotSupportedError,
     ZmqOptionError,
+    ZmqProducerError,
     ZmqSocketError,
     ZmqUnsentError,
-    ZmqUsageError,
 )
 from .events import SocketEvent
 from .interfaces import IZmqFactory, IZmqProtocol, IZmqReactor, IZmqTransport
@@ -272,10 +272,10 @@ class ZmqTransport(Monitored):
 
         :param producer: an ``IPushProducer`` if ``streaming``, which is paused
             and resumed; else an ``IPullProducer``, which is asked for more.
-        :raise ZmqUsageError: there is one already.
+        :raise ZmqProducerError: there is one already; a ``RuntimeError``.
         """
         if self._production is not None:
-            raise ZmqUsageError(f"{self!r} has a producer already: unregister it first")
+            raise ZmqProducerError(f"{self!r} has a producer already: unregister it first")
         if self._descriptor is None or self._isClosing:
             call(producer.stopProducing)
             return
