@@ -567,6 +567,7 @@ class RequestTests(ZmqTestCase):
             gone = client.whenDisconnected()
             server.shutdown()
             await gone
+            await self.released(address)
             # The monitor knows before the socket does: what is sent in between
             # is lost, as nothing but the missing reply could tell.
             await until(lambda: not client.socket.events & zmq.POLLOUT)
@@ -579,6 +580,7 @@ class RequestTests(ZmqTestCase):
             gone = client.whenDisconnected()
             server.shutdown()
             await gone
+            await self.released(address)
 
     async def test_closed(self) -> None:
         """
