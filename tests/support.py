@@ -150,14 +150,6 @@ class ZmqTestCase(TestCase):
         self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
         return f"ipc://{directory}/socket"
 
-    async def released(self, address: str) -> None:
-        """
-        Wait until libzmq has let go of an ipc address: it removes the file a
-        moment after the socket was closed, even if it is another's by then.
-        """
-        path = address.partition("://")[2]
-        await until(lambda: not os.path.exists(path))
-
     def raw(
         self, socketType: int, connect: Optional[str] = None, context: Optional[Any] = None
     ) -> zmq.Socket[bytes]:

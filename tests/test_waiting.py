@@ -475,6 +475,19 @@ class RequestTests(ZmqTestCase):
     ``ZmqREQConnection.immediate``.
     """
 
+    async def close(self, server: Any, client: Any) -> None:
+        """
+        Close a server, and wait until its client knows.
+        """
+        # A reply may be faster than the event that tells of the server.
+        await client.whenConnected()
+        gone = client.whenDisconnected()
+        server.shutdown()
+        await gone
+        # The monitor knows before the socket does: what is sent in between is
+        # lost, as nothing but the missing reply could tell.
+        await until(lambda: not client.socket.events & zmq.POLLOUT)
+
     async def test_default(self) -> None:
         """
         It is off: as ever, libzmq keeps a request for a server that comes.
@@ -560,27 +573,16 @@ class RequestTests(ZmqTestCase):
         address = self.ipcAddress()
         client = self.connected(Req, address)
         for _ in range(3):
-            connected = client.whenConnected()
             server = self.bound(Rep, address)
-            await connected
             self.assertEqual(await client.sendMsg(b"before"), [b"before"])
-            gone = client.whenDisconnected()
-            server.shutdown()
-            await gone
-            await self.released(address)
-            # The monitor knows before the socket does: what is sent in between
-            # is lost, as nothing but the missing reply could tell.
-            await until(lambda: not client.socket.events & zmq.POLLOUT)
+            await self.close(server, client)
             cancelled, kept = client.sendMsg(b"cancelled"), client.sendMsg(b"kept")
             cancelled.cancel()
             self.failureResultOf(cancelled, CancelledError)
             server = self.bound(Rep, address)
             self.assertEqual(await kept, [b"kept"])
             self.assertEqual(server.got.events, [[b"kept"]])
-            gone = client.whenDisconnected()
-            server.shutdown()
-            await gone
-            await self.released(address)
+            await self.close(server, client)
 
     async def test_closed(self) -> None:
         """
