@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import count, repeat
 from time import perf_counter
 from typing import Any, NamedTuple, NoReturn, Optional, Protocol, Union
@@ -425,7 +426,12 @@ class Descriptor:
         """
         Whether somebody else has closed the socket.
         """
-        return not self._closed and self.socket.closed
+        isGone = False
+        # Old releases of pyzmq ask libzmq, which refuses when the context is
+        # terminated; the socket itself is still open then.
+        with suppress(zmq.ZMQError):
+            isGone = not self._closed and self.socket.closed
+        return isGone
 
     def deliverTo(self, receiver: Receiver) -> None:
         """
