@@ -92,7 +92,7 @@ class Worker(ZmqProtocol):
     isBusy = False
 
     def connectionMade(self):
-        self.transport.enableMonitor(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self.transport.enableMonitor(zmq.Event.HANDSHAKE_SUCCEEDED)
 
     def eventReceived(self, event):
         if not self.isBusy:

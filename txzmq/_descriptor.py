@@ -576,16 +576,11 @@ class Descriptor:
             error = refusal
         self._insist(self._sendFrame, frames, error)
 
-    @property
-    def holding(self) -> bool:
+    def hold(self, holding: bool) -> None:
         """
-        Whether only what has waited is sent.  Everything else is refused then
-        as if libzmq had no room, to keep the order.
+        Send only what has waited, or no longer so.  Everything else is refused
+        meanwhile as if libzmq had no room, to keep the order.
         """
-        return self._send is _raiseAgain
-
-    @holding.setter
-    def holding(self, holding: bool) -> None:
         if not self._closed:
             self._send = _raiseAgain if holding else self._sendFrame
             if self._writeOnly:

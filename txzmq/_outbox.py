@@ -215,12 +215,12 @@ class Outbox:
             self._descriptor.flush = self.flush
             # What is sent elsewhere must not overtake; a ROUTER's other peers
             # have nothing to do with it.
-            self._descriptor.holding = not self._routes
+            self._descriptor.hold(not self._routes)
 
     def _end(self) -> None:
         self.direct = self._whenIdle
         self._descriptor.flush = None
-        self._descriptor.holding = False
+        self._descriptor.hold(False)
         retry, self._retry = self._retry, None
         if retry is not None:
             retry.cancel()

@@ -8,12 +8,12 @@ from txzmq import ZmqProtocol, createZmqConnection
 
 class Client(ZmqProtocol):
     def connectionMade(self):
-        self.transport.enableMonitor(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
+        self.transport.enableMonitor(zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED)
 
     def eventReceived(self, event):
         what = {
-            zmq.EVENT_HANDSHAKE_SUCCEEDED: "connected to",
-            zmq.EVENT_DISCONNECTED: "disconnected from",
+            zmq.Event.HANDSHAKE_SUCCEEDED: "connected to",
+            zmq.Event.DISCONNECTED: "disconnected from",
         }
         print(what[event.event], event.endpoint.rpartition("/")[2])
 
