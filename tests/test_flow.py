@@ -30,6 +30,15 @@ from .support import STEADY, alive
 PLENTY = Marks(1_000_000, 1_000_000)
 
 
+def remove(queue: SendQueue, waiting: Waiting) -> bool:
+    """
+    Take a message out, and tell of a mark that is crossed by that.
+    """
+    taken = queue.take(waiting)
+    queue.compare()
+    return taken
+
+
 class MarksTests(SynchronousTestCase):
     """
     Water marks, as users give them.
@@ -140,7 +149,7 @@ class SendQueueTests(SynchronousTestCase):
         one, two = self.put(b"1", b"2")
         self.assertIs(self.queue.first(), one)
         self.assertIs(self.queue.first(), one)
-        self.assertTrue(self.queue.remove(one))
+        self.assertTrue(remove(self.queue, one))
         self.assertIs(self.queue.first(), two)
 
     def test_waiting(self) -> None:
@@ -160,7 +169,7 @@ class SendQueueTests(SynchronousTestCase):
         one, _ = self.put(b"12345", b"")
         self.put(b"67", lane=b"other")
         self.assertEqual(self.sizes(), (3, 7))
-        self.queue.remove(one)
+        remove(self.queue, one)
         self.assertEqual(self.sizes(), (2, 2))
 
     def test_removedTwice(self) -> None:
@@ -168,7 +177,7 @@ class SendQueueTests(SynchronousTestCase):
         To remove what is gone changes nothing.
         """
         one, _ = self.put(b"1", b"2")
-        self.assertEqual([self.queue.remove(one), self.queue.remove(one)], [True, False])
+        self.assertEqual([remove(self.queue, one), remove(self.queue, one)], [True, False])
         self.assertEqual(self.sizes(), (1, 1))
 
     def test_removedFromTheMiddle(self) -> None:
@@ -176,7 +185,7 @@ class SendQueueTests(SynchronousTestCase):
         Any message can be taken out; the others keep their order.
         """
         one, two, three = self.put(b"1", b"2", b"3")
-        self.queue.remove(two)
+        remove(self.queue, two)
         self.assertEqual(self.queue.clear(), [one, three])
 
     def test_removedFromAnEndedLane(self) -> None:
@@ -184,9 +193,9 @@ class SendQueueTests(SynchronousTestCase):
         So is it where the lane has come and gone.
         """
         (one,) = self.put(b"1", lane=b"lane")
-        self.queue.remove(one)
+        remove(self.queue, one)
         (two,) = self.put(b"2", lane=b"lane")
-        self.assertFalse(self.queue.remove(one))
+        self.assertFalse(remove(self.queue, one))
         self.assertIs(self.queue.first(b"lane"), two)
 
     def test_lanes(self) -> None:
@@ -196,7 +205,7 @@ class SendQueueTests(SynchronousTestCase):
         (one,) = self.put(b"1", lane=b"one")
         (two,) = self.put(b"2", lane=b"two")
         self.assertEqual(self.queue.lanes(), [b"one", b"two"])
-        self.queue.remove(one)
+        remove(self.queue, one)
         self.assertEqual((self.queue.lanes(), self.queue.first(b"one")), ([b"two"], None))
         self.assertIs(self.queue.first(b"two"), two)
 
@@ -207,7 +216,7 @@ class SendQueueTests(SynchronousTestCase):
         self.assertFalse(self.queue.hasLane(b"one"))
         (one,) = self.put(b"1", lane=b"one")
         self.assertEqual([self.queue.hasLane(lane) for lane in (b"one", None)], [True, False])
-        self.queue.remove(one)
+        remove(self.queue, one)
         self.assertFalse(self.queue.hasLane(b"one"))
 
     def test_passOver(self) -> None:
@@ -233,7 +242,7 @@ class SendQueueTests(SynchronousTestCase):
             self.queue.passOver(lane)
             waiting = self.queue.first(lane)
             assert waiting is not None
-            self.queue.remove(waiting)
+            remove(self.queue, waiting)
         self.assertEqual(self.sizes(), (0, 0))
 
     def test_fullOfBytes(self) -> None:
@@ -246,10 +255,10 @@ class SendQueueTests(SynchronousTestCase):
         self.assertEqual(self.crossings, [])
         waiting += self.put(b"4")
         self.assertEqual((self.crossings, self.queue.isFull), ([True], True))
-        self.queue.remove(waiting[0])
-        self.queue.remove(waiting[1])
+        remove(self.queue, waiting[0])
+        remove(self.queue, waiting[1])
         self.assertEqual((self.crossings, self.queue.isFull), ([True], True))
-        self.queue.remove(waiting[2])
+        remove(self.queue, waiting[2])
         self.assertEqual((self.crossings, self.queue.isFull), ([True, False], False))
 
     def test_fullOfMessages(self) -> None:
@@ -261,10 +270,10 @@ class SendQueueTests(SynchronousTestCase):
         self.assertEqual(self.crossings, [])
         waiting += self.put(b"")
         self.assertEqual(self.crossings, [True])
-        self.queue.remove(waiting[0])
-        self.queue.remove(waiting[1])
+        remove(self.queue, waiting[0])
+        remove(self.queue, waiting[1])
         self.assertEqual(self.crossings, [True])
-        self.queue.remove(waiting[2])
+        remove(self.queue, waiting[2])
         self.assertEqual(self.crossings, [True, False])
 
     def test_bothMustBeLow(self) -> None:
@@ -273,10 +282,10 @@ class SendQueueTests(SynchronousTestCase):
         """
         self.limit(Marks(5, 1), Marks(2, 1))
         one, two, three = self.put(b"", b"large", b"")
-        self.queue.remove(one)
-        self.queue.remove(three)
+        remove(self.queue, one)
+        remove(self.queue, three)
         self.assertEqual(self.crossings, [True])
-        self.queue.remove(two)
+        remove(self.queue, two)
         self.assertEqual(self.crossings, [True, False])
 
     def test_toldOnce(self) -> None:
@@ -286,7 +295,7 @@ class SendQueueTests(SynchronousTestCase):
         self.limit(messages=Marks(1, 0))
         for _ in range(2):
             for waiting in self.put(b"1", b"2", b"3", b"4"):
-                self.queue.remove(waiting)
+                remove(self.queue, waiting)
         self.assertEqual(self.crossings, [True, False] * 2)
 
     def test_nothingMayWait(self) -> None:
@@ -295,7 +304,7 @@ class SendQueueTests(SynchronousTestCase):
         """
         self.limit(messages=Marks(0, 0))
         (waiting,) = self.put(b"")
-        self.queue.remove(waiting)
+        remove(self.queue, waiting)
         self.assertEqual(self.crossings, [True, False])
 
     def test_lowerLimits(self) -> None:
@@ -333,7 +342,7 @@ class SendQueueTests(SynchronousTestCase):
         (three,) = self.put(b"3", lane=b"one")
         self.assertEqual(self.queue.clear(), [one, two, three])
         self.assertEqual((self.sizes(), self.queue.lanes()), ((0, 0), []))
-        self.assertEqual([self.queue.remove(waiting) for waiting in (one, two)], [False] * 2)
+        self.assertEqual([remove(self.queue, waiting) for waiting in (one, two)], [False] * 2)
 
     def test_clearTellsNobody(self) -> None:
         """
@@ -357,7 +366,7 @@ class SendQueueTests(SynchronousTestCase):
         queue.setLimits(PLENTY, Marks(0, 0))
         waiting = queue.put([b"1"])
         self.assertEqual((cleared, len(queue), queue.isFull), ([waiting], 0, False))
-        self.assertFalse(queue.remove(waiting))
+        self.assertFalse(remove(queue, waiting))
 
     def test_putWhileCrossing(self) -> None:
         """
@@ -376,7 +385,7 @@ class SendQueueTests(SynchronousTestCase):
         while len(queue):
             waiting = queue.first()
             assert waiting is not None
-            queue.remove(waiting)
+            remove(queue, waiting)
         self.assertEqual(self.crossings, [False, True] * 3 + [False])
 
     def test_fits(self) -> None:
@@ -395,7 +404,7 @@ class SendQueueTests(SynchronousTestCase):
         """
         self.limit(bytes=Marks(100, 10))
         _, two = self.put(b"1", b"12345678", lane=b"one")
-        self.queue.remove(two)
+        remove(self.queue, two)
         self.assertEqual([self.queue.fits(b"one", size) for size in (9, 10)], [True, False])
 
     def test_fitsByLane(self) -> None:
@@ -421,7 +430,7 @@ class SendQueueTests(SynchronousTestCase):
         before = alive(Waiting)
         messages = self.put(*[b"%d" % number for number in range(100)])
         for waiting in messages[:0:-1]:
-            self.queue.remove(waiting)
+            remove(self.queue, waiting)
         del waiting, messages
         self.assertEqual(alive(Waiting), before + 1)
 
@@ -484,7 +493,7 @@ class SendQueueMachine(RuleBasedStateMachine):
     def put(self, frames: list[bytes], lane: Any) -> None:
         taken: list[Waiting] = []
         deferred: Deferred[None] = Deferred(
-            lambda _: self.removed.append(self.queue.remove(taken[0]))
+            lambda _: self.removed.append(remove(self.queue, taken[0]))
         )
         deferred.addErrback(lambda failure: failure.trap(CancelledError))
         taken.append(self.queue.put(frames, lane, deferred))
@@ -497,7 +506,7 @@ class SendQueueMachine(RuleBasedStateMachine):
     def removeFirst(self, lane: Any) -> None:
         waiting = self.queue.first(lane)
         if waiting is not None:
-            assert self.queue.remove(waiting)
+            assert remove(self.queue, waiting)
             self.leaves(waiting)
 
     @precondition(lambda self: self.waiting)
@@ -511,7 +520,7 @@ class SendQueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.gone)
     @rule(data=st.data())
     def removeAgain(self, data: Any) -> None:
-        assert not self.queue.remove(data.draw(st.sampled_from(self.gone)))
+        assert not remove(self.queue, data.draw(st.sampled_from(self.gone)))
 
     @precondition(lambda self: self.inTurn)
     @rule(data=st.data())

@@ -15,19 +15,21 @@ from twisted.python.failure import Failure
 log = Logger()
 
 
-def watch(result: object) -> None:
+def _logFailure(failure: Failure) -> None:
+    log.failure("Unhandled error in a callback", failure)
+
+
+def watch(result: object, failed: Callable[[Failure], None] = _logFailure) -> None:
     """
     Take care of what a callback returned: the failure of a coroutine or of a
     Deferred goes to the log, anything else is ignored.
+
+    :param failed: gets the failure, in the place of the log.
     """
     if iscoroutine(result):
         result = ensureDeferred(result)
     if isinstance(result, Deferred):
-        result.addErrback(_logFailure)
-
-
-def _logFailure(failure: Failure) -> None:
-    log.failure("Unhandled error in a callback", failure)
+        result.addErrback(failed)
 
 
 def call(callback: Callable[..., object], *args: object) -> None:

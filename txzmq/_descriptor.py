@@ -130,7 +130,6 @@ class Descriptor:
     :param lost: called with a ``Failure`` when the socket fails; must close us.
     :ivar flush: what to call when libzmq may take more, as long as messages wait
         for that; returns whether it has sent any.
-    :ivar isFresh: whether the reactor has not gone round since we were opened.
     :ivar sendFrame: sends a message of one frame, with the flag ``NOBLOCK``.
         Where that raises a ``zmq.ZMQError``, :meth:`sendAnyway` takes over.  For
         sockets that only write it is pyzmq's own function.
@@ -158,7 +157,6 @@ class Descriptor:
         "_writeOnly",
         "fd",
         "flush",
-        "isFresh",
         "sendFrame",
         "socket",
     )
@@ -186,7 +184,6 @@ class Descriptor:
         self._halted = False
         self._inRead = False
         self.flush: Optional[Callable[[], bool]] = None
-        self.isFresh = True
         self._item = (socket, _POLLIN)
         socketType = socket.getsockopt(zmq.TYPE)
         self._writeOnly = socketType in _WRITE_ONLY
@@ -352,18 +349,14 @@ class Descriptor:
             raise socketError(error) from error
         return pair
 
-    def stopMonitor(self) -> bool:
+    def stopMonitor(self) -> None:
         """
         Undo :meth:`startMonitor`; to be called before the socket that it
-        returned is closed.
-
-        :return: ``False`` if somebody has closed our socket.  Then libzmq stops
-            by itself, some time later, and must be listened to until then.
+        returned is closed.  If somebody has closed our socket, libzmq stops by
+        itself, some time later, and must be listened to until then.
         """
-        if self._closed or self.socket.closed:
-            return False
-        self.socket.monitor(None, 0)
-        return True
+        if not self._closed and not self.socket.closed:
+            self.socket.monitor(None, 0)
 
     # Looking
 
@@ -398,7 +391,6 @@ class Descriptor:
 
     def _look(self) -> None:
         self._pendingLook = None
-        self.isFresh = False
         # A finalizer may have closed us while the call was being scheduled.
         if self._closed:
             return
@@ -461,7 +453,6 @@ class Descriptor:
             return
         if self._pendingLook is not None or self._foreignLook is not None:
             self._cancelLooks()
-        self.isFresh = False
         self._inRead = True
         try:
             # Where receiving is an error, or not wanted, only asking consumes

@@ -201,16 +201,6 @@ class SendQueue:
         self._count -= 1
         return True
 
-    def remove(self, waiting: Waiting) -> bool:
-        """
-        Take a message out.
-
-        :return: whether it was there.
-        """
-        taken = self.take(waiting)
-        self.compare()
-        return taken
-
     def clear(self) -> list[Waiting]:
         """
         Take all messages out, telling nobody.

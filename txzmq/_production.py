@@ -10,16 +10,14 @@ again would fill the log.
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import iscoroutine
 from time import perf_counter
 from typing import Any, Optional
 
-from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ._callbacks import call
+from ._callbacks import call, watch
 from .interfaces import IZmqReactor
 
 log = Logger()
@@ -114,14 +112,9 @@ class Production:
     def _ask(self) -> None:
         self._isAsked = True
         try:
-            result = self._producer.resumeProducing()
+            watch(self._producer.resumeProducing(), self._giveUp)
         except BaseException:
             self._giveUp(Failure())  # type: ignore[no-untyped-call]
-            return
-        if iscoroutine(result):
-            result = ensureDeferred(result)
-        if isinstance(result, Deferred):
-            result.addErrback(self._giveUp)
 
     def _giveUp(self, failure: Failure) -> None:
         log.failure("Unhandled error in {producer}: unregistered", failure, producer=self._producer)

@@ -54,7 +54,7 @@ log = Logger()
 #: Error numbers that are the fault of the peer for which a message is.
 _OF_THE_PEER = frozenset({errno.EAGAIN, errno.EHOSTUNREACH})
 
-
+#: Socket types that subscribe.
 _SUBSCRIBING = frozenset({zmq.SUB, zmq.XSUB})
 
 #: Options that are methods.
@@ -146,7 +146,6 @@ class ZmqTransport(Monitored):
         # Opened by somebody else, who may have been connected for long.
         before: Any = self._descriptor.getOption(zmq.LAST_ENDPOINT)
         self._foreign = before.rstrip(b"\0").decode("utf-8", "replace")
-        self._descriptor.isFresh = not self._foreign
         self._outbox = Outbox(self._descriptor, reactor, self._crossed, self._emptied)
         factory.connections.add(self)
 
