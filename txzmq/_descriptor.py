@@ -80,6 +80,11 @@ _monitors = count()
 #: fifteenth of a message.
 _MAX_STRIDE = 16
 
+#: The most bytes between them.  What is large must be gone before the next is
+#: received: else they no longer fit the processor's caches, and throughput falls
+#: to a third.
+_STRIDE_BYTES = 32_768
+
 
 class ReadBudget(NamedTuple):
     """
@@ -89,14 +94,13 @@ class ReadBudget(NamedTuple):
     #: Messages per turn; the clock usually ends a turn first.
     messages: int = 10_000
 
-    #: Seconds per turn.  One millisecond costs a hundredth of the throughput
-    #: and keeps timers within about as much.
-    seconds: float = 0.001
+    #: Seconds per read.  A turn may have two of them, one that goes on and one
+    #: because of a signal, so timers are kept within a millisecond; a shorter
+    #: time would be lost for the throughput.
+    seconds: float = 0.0005
 
-    #: Bytes per turn, as far as samples tell.  More large messages at a time
-    #: than this, and they no longer fit the processor's caches: throughput
-    #: falls to a third.
-    bytes: int = 65_536
+    #: Bytes per turn, as far as samples tell; the clock usually ends it first.
+    bytes: int = 8_388_608
 
 
 class Receiver(Protocol):
@@ -482,7 +486,7 @@ class Descriptor:
         ask, more = self._asker
         left, seconds, room = budget
         deadline = perf_counter() + seconds
-        stride = 1
+        stride, isFirst = 1, True
         while True:
             for _ in repeat(None, stride):
                 try:
@@ -510,11 +514,12 @@ class Descriptor:
             room -= stride * len(frame)
             if left <= 0 or room <= 0 or perf_counter() >= deadline:
                 return True
-            if stride == 1 and not self._isReadable():
-                # One message at a time is common, and an exception expensive.
+            # One message at a time is common, and an exception expensive.
+            if isFirst and not self._isReadable():
                 return False
+            isFirst = False
             # A slow callback is noticed at once, a fast one pays little.
-            stride = min(stride * 2, _MAX_STRIDE, left)
+            stride = min(stride * 2, _MAX_STRIDE, left, _STRIDE_BYTES // (len(frame) + 1) + 1)
             # A large message must be gone before the next is received.
             frame = message = result = None  # type: ignore[assignment]
 
