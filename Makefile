@@ -9,7 +9,7 @@ made := $(VENV)/made-with-$(subst /,-,$(PYTHON))
 pip := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench clean
+.PHONY: help demo test bench soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: $(VENV)/installed-test ## run all tests, the examples included
 
 bench: ## measure against other libraries; 25 minutes, QUICK=1 3 minutes
 	$(PYTHON) -m benchmarks $(if $(QUICK),--quick) --json benchmarks/results.json
+
+soak: $(VENV)/installed ## an hour of mixed traffic, does anything grow; MINUTES=5 is shorter
+	$(VENV)/bin/python -m tests.soak --minutes $(or $(MINUTES),60)
 
 clean: ## remove what the others have made
 	rm -rf $(VENV) benchmarks/.envs .tox build dist *.egg-info docs/_build htmlcov

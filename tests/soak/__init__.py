@@ -1,0 +1,3 @@
+"""
+Long runs, as programs: each has a bound on its time and prints what came of it.
+"""
