@@ -30,7 +30,9 @@ _GONE = {
 _OPENING = {
     errno.EADDRINUSE: "the address is in use; stop whoever has it, or choose another",
     errno.EADDRNOTAVAIL: "no interface of this machine has this address",
+    errno.EEXIST: "there is a file that is no socket; remove it, or choose another path",
     errno.EINVAL: "not an address; one looks like tcp://127.0.0.1:5555 or ipc:///tmp/socket",
+    errno.EMFILE: "the process has too many open files; raise their number (ulimit -n)",
     errno.ENODEV: "no such network interface",
     errno.EPROTONOSUPPORT: "libzmq was built without this transport, or there is none",
     zmq.ENOCOMPATPROTO: "this transport does not go with the type of the socket",

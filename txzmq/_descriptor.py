@@ -34,6 +34,7 @@ import errno
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count, repeat
+from threading import get_ident
 from time import perf_counter
 from typing import Any, NamedTuple, NoReturn, Optional, Protocol, Union
 
@@ -45,12 +46,21 @@ from twisted.python.log import callWithLogger
 from zmq.backend import Socket as _BaseSocket
 from zmq.backend import zmq_poll
 
+from . import _ipc
 from ._advice import endpointError, goneError, sendError, socketError
 from ._callbacks import watch
 from ._frames import toBytes
 from ._more import Answer, Ask, asker
+from ._owner import NOBODY, Owned, keep
+from ._spare import checkForBinding
 from ._whole import NOBLOCK, SendFrame, attempt, insist
-from .errors import ZmqClosedError, ZmqOptionError, ZmqReactorError, ZmqSocketError
+from .errors import (
+    ZmqClosedError,
+    ZmqForkedError,
+    ZmqOptionError,
+    ZmqReactorError,
+    ZmqSocketError,
+)
 from .interfaces import IZmqReactor
 
 log = Logger()
@@ -123,7 +133,7 @@ def checkReactor(reactor: object) -> None:
         )
 
 
-class Descriptor:
+class Descriptor(Owned):
     """
     A socket and its place in a reactor.
 
@@ -145,6 +155,7 @@ class Descriptor:
         "_asker",
         "_asksFirst",
         "_closed",
+        "_files",
         "_foreignLook",
         "_halted",
         "_inRead",
@@ -173,6 +184,7 @@ class Descriptor:
         receiver: Receiver,
         lost: Callable[[Failure], None],
     ) -> None:
+        super().__init__()
         self.socket = socket
         self.fd: int = socket.getsockopt(zmq.FD)  # type: ignore[assignment]
         self._pendingLook: Optional[IDelayedCall] = None
@@ -183,6 +195,7 @@ class Descriptor:
         self._lost = lost
         # Made when needed: idle connections shall cost little.
         self._asker: Optional[tuple[Ask, Answer]] = None
+        self._files: Optional[dict[str, _ipc.SocketFile]] = None
         self._closed = False
         # Closed or paused: the one thing to look at after each callback.
         self._halted = False
@@ -222,22 +235,40 @@ class Descriptor:
         :param linger: how long libzmq holds what it has not sent, in
             milliseconds; without it, as the socket is set.
         """
+        isOurs = self.owner != NOBODY
         self._closed = self._halted = True
         self.flush = None
         socket = self.socket
         try:
             # Out of the reactor first: the number of the descriptor is free
             # for others as soon as the socket is closed.
-            self._leaveReactor()
+            if isOurs:
+                self._leaveReactor()
             self._cancelLooks()
         finally:
             self.fd = -1
             self._send = self._sendFrame = self._recv = self.sendFrame = _raiseClosed
             self._asker = None
             del self.socket, self._item, self._reader, self._receiver, self._reactor, self._lost
-            if linger != 0:
-                _settle(socket)
-            socket.close(linger)
+            if isOurs:
+                if linger != 0:
+                    _settle(socket)
+                socket.close(linger)
+                for file in (self._files or {}).values():
+                    _ipc.remove(file)
+            else:
+                keep(socket)
+
+    def disown(self) -> None:
+        """
+        The process has forked, and this is the child: nothing is done to the
+        socket any more, nor to the reactor, whose bookkeeping in the kernel
+        (epoll) is also that of the parent.
+        """
+        super().disown()
+        self._halted = True
+        self.flush = None
+        self._send = self._sendFrame = self._recv = self.sendFrame = _raiseForked
 
     def _leaveReactor(self) -> None:
         try:
@@ -268,14 +299,33 @@ class Descriptor:
             name = toBytes(address).decode("utf-8")
         except ValueError as error:
             raise endpointError(endpoint, errno.EINVAL, "an address is text") from error
+        path = None
         try:
+            if endpointType == "bind":
+                checkForBinding(name)
+                path = _ipc.pathOf(name)
+            if path is not None:
+                _ipc.checkFree(path)
             getattr(self.socket, endpointType)(name)
-        except zmq.ZMQError as error:
+        except (zmq.ZMQError, OSError) as error:
             raise endpointError(endpoint, error.errno or 0) from error
         finally:
             self.look()
-        real: bytes = self.socket.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]
-        return real.rstrip(b"\0").decode("utf-8")
+        last: bytes = self.socket.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]
+        real = last.rstrip(b"\0").decode("utf-8")
+        file = None if path is None else _ipc.identify(path)
+        if file is not None:
+            self._files = {**(self._files or {}), real: file}
+        return real
+
+    def meetItself(self, address: str) -> None:
+        """
+        The context will be terminated: bind an ``inproc`` address that we are
+        connected to.  Where nobody else has, libzmq would open a socket for that
+        when it terminates, and abort if there can be no more.
+        """
+        with suppress(zmq.ZMQError):
+            self.socket.bind(address)
 
     def detach(self, endpointType: str, address: str) -> None:
         """
@@ -291,6 +341,9 @@ class Descriptor:
             raise endpointError((undo, address), number) from error
         finally:
             self.look()
+        file = self._files.pop(address, None) if self._files else None
+        if file is not None:
+            _ipc.remove(file)
 
     def setOption(self, option: int, value: Union[int, bytes]) -> None:
         """
@@ -347,6 +400,8 @@ class Descriptor:
                 pair.connect(address)
                 self.socket.monitor(address, events)
             except zmq.ZMQError:
+                # What connects to an address that nobody binds stays in libzmq.
+                pair.bind(address)
                 pair.close()
                 raise
         except zmq.ZMQError as error:
@@ -359,7 +414,7 @@ class Descriptor:
         returned is closed.  If somebody has closed our socket, libzmq stops by
         itself, some time later, and must be listened to until then.
         """
-        if not self._closed and not self.socket.closed:
+        if not self._closed and self.owner != NOBODY and not self.socket.closed:
             self.socket.monitor(None, 0)
 
     # Looking
@@ -396,7 +451,7 @@ class Descriptor:
     def _look(self) -> None:
         self._pendingLook = None
         # A finalizer may have closed us while the call was being scheduled.
-        if self._closed:
+        if self._closed or not self._isOurs():
             return
         try:
             ready = self._isReadable()
@@ -455,6 +510,8 @@ class Descriptor:
         """
         if self._closed or self._inRead:
             return
+        if self.owner != get_ident() and not self._isOurs():
+            return
         if self._pendingLook is not None or self._foreignLook is not None:
             self._cancelLooks()
         self._inRead = True
@@ -475,6 +532,18 @@ class Descriptor:
         if self.flush is not None:
             self._flushNow()
 
+    def _isOurs(self) -> bool:
+        """
+        The reactor has come: from now on we belong to its thread.
+
+        :return: ``False`` in a child process, where this is the end.
+        """
+        if self.owner == NOBODY:
+            self._lose(ZmqForkedError())
+            return False
+        self.owner = get_ident()
+        return True
+
     def _drain(self, budget: ReadBudget) -> bool:
         """
         :return: whether the budget ended it, and there may be more.
@@ -491,14 +560,18 @@ class Descriptor:
             for _ in repeat(None, stride):
                 try:
                     frame = recv(NOBLOCK)
+                    message = [frame]
+                    while ask() or more.value:
+                        frame = recv(NOBLOCK)
+                        message.append(frame)
                 except zmq.ZMQError as error:
-                    if error.errno in _NOTHING:
-                        return False
-                    raise
-                message = [frame]
-                while ask() or more.value:
-                    frame = recv(NOBLOCK)
-                    message.append(frame)
+                    if error.errno not in _NOTHING:
+                        raise
+                    if more.value:
+                        # libzmq itself takes out of it what an XPUB knows already.
+                        more.value = 0
+                        log.warn("{receiver} dropped a message without an end", receiver=receiver)
+                    return False
                 try:
                     result = receiver.messageReceived(message)
                     if result is not None:
@@ -535,7 +608,8 @@ class Descriptor:
         """
         log.error("{reader} lost its socket: {error}", reader=self._reader, error=error)
         try:
-            self._lost(Failure(goneError(error)))  # type: ignore[no-untyped-call]
+            lost = error if isinstance(error, ZmqForkedError) else goneError(error)
+            self._lost(Failure(lost))  # type: ignore[no-untyped-call]
         except BaseException:
             log.failure("Unhandled error in connectionLost")
 
@@ -651,6 +725,10 @@ def _settle(socket: zmq.Socket[bytes]) -> None:
 
 def _raiseAgain(*args: object) -> NoReturn:
     raise zmq.Again()
+
+
+def _raiseForked(*args: object) -> NoReturn:
+    raise ZmqForkedError()
 
 
 def _raiseClosed(*args: object) -> NoReturn:

@@ -80,6 +80,7 @@ class Outbox:
     :param crossed: called with ``True`` when too much waits, with ``False`` when
         it is well again.
     :param emptied: called when nothing waits any more.
+    :ivar emptied: the same, to be changed.
     :ivar queue: what waits.
     :ivar direct: sends a message of one frame without further ado, as
         ``Descriptor.sendFrame``; ``None`` while something waits.  Where it raises,
@@ -96,7 +97,7 @@ class Outbox:
         self.queue = SendQueue(crossed)
         self._descriptor = descriptor
         self._reactor = reactor
-        self._emptied = emptied
+        self.emptied = emptied
         socketType: Any = descriptor.getOption(zmq.TYPE)
         self._routes = socketType in _ROUTING
         self._isStream = socketType == zmq.STREAM
@@ -197,7 +198,7 @@ class Outbox:
         self.refuse()
         self._end()
         # They know who knows us.
-        self._emptied = self.queue.crossed = _nothing
+        self.emptied = self.queue.crossed = _nothing
         for waiting in self.queue.clear():
             deferred = _parted(waiting)
             if deferred is not None:
@@ -259,7 +260,7 @@ class Outbox:
         """
         self.queue.compare()
         if not len(self.queue):
-            self._emptied()
+            self.emptied()
 
 
 def _parted(waiting: Waiting) -> Optional[Deferred[None]]:

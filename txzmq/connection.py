@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import errno
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
+from threading import get_ident
 from typing import Any, Optional, Union
 
 import zmq
@@ -62,6 +63,9 @@ class ZmqConnection(Monitored):
     :raise ZmqClosedError: the factory is shut down.
     :raise ZmqSocketError: there can be no more sockets, or libzmq refuses a
         setting.
+
+    Every method raises ``ZmqThreadError`` in another thread than the reactor's, and
+    ``ZmqForkedError`` in a child process of the one that made the connection.
     """
 
     #: One of :mod:`zmq`'s socket types, such as ``zmq.PUSH``; set by
@@ -100,6 +104,18 @@ class ZmqConnection(Monitored):
     #: 0 is no growth (``ZMQ_RECONNECT_IVL_MAX``).
     reconnectIntervalMax: int = 0
 
+    #: Milliseconds between the pings by which a peer that has silently gone is
+    #: noticed; 0 is none (``ZMQ_HEARTBEAT_IVL``).
+    heartbeatInterval: int = 0
+
+    #: Milliseconds to wait for the answer to one, until the connection counts as
+    #: lost; 0 is as long as :attr:`heartbeatInterval` (``ZMQ_HEARTBEAT_TIMEOUT``).
+    heartbeatTimeout: int = 0
+
+    #: Milliseconds after which the peer is to give up on us, if nothing comes from
+    #: us, in steps of 100; 0 is never (``ZMQ_HEARTBEAT_TTL``).
+    heartbeatTtl: int = 0
+
     #: Whether a message may only go to a peer that is connected by now; else
     #: libzmq also lets it wait for one that it is still connecting to.  Counts
     #: for endpoints opened later (``ZMQ_IMMEDIATE``).
@@ -120,8 +136,6 @@ class ZmqConnection(Monitored):
 
     #: The factory; ``None`` once the connection is closed.
     factory: Any = None
-
-    _descriptor: Optional[Descriptor] = None
 
     # Made when it is needed.
     _outbox: Optional[Outbox] = None
@@ -180,9 +194,10 @@ class ZmqConnection(Monitored):
         so whenever somebody reaches for it, we look for messages in the next
         turn.
         """
-        descriptor = self._descriptor
-        if descriptor is None:
+        if self._descriptor is None:
             return None
+        descriptor = self._openDescriptor()
+        # First: a finalizer may close us while the look is being scheduled.
         socket = descriptor.socket
         descriptor.look()
         return socket
@@ -228,7 +243,7 @@ class ZmqConnection(Monitored):
         until = OPTIONS[name].until
         if until is Until.made or (until is Until.opened and self.endpoints):
             raise ZmqOptionError(name, f"{name} cannot be changed now: set it before {until.value}")
-        apply(self._descriptor.setOption, name, value)
+        apply(self._openDescriptor().setOption, name, value)
 
     # Endpoints
 
@@ -277,6 +292,8 @@ class ZmqConnection(Monitored):
         :raise ZmqSocketError: libzmq refused it for another reason.
         """
         descriptor = self._descriptor or self._openDescriptor()
+        if descriptor.owner != get_ident():
+            descriptor.claim()
         if type(message) is bytes:
             # Straight to pyzmq where nothing else is to be done.  As a local
             # name: Python is slow to find a slot as if it were a method.
@@ -344,14 +361,14 @@ class ZmqConnection(Monitored):
         Deliver no more messages, from now on; sending goes on.
         """
         if self._descriptor is not None:
-            self._descriptor.pause()
+            self._openDescriptor().pause()
 
     def resumeProducing(self) -> None:
         """
         Deliver messages again, from a later turn of the reactor on.
         """
         if self._descriptor is not None:
-            self._descriptor.resume()
+            self._openDescriptor().resume()
 
     def stopProducing(self) -> None:
         """
@@ -384,6 +401,7 @@ class ZmqConnection(Monitored):
         and more than once.
         """
         if self._descriptor is not None:
+            self._claimToClose()
             self._socketLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure) -> None:
@@ -417,15 +435,32 @@ class ZmqConnection(Monitored):
         if outbox is not None:
             outbox.close(lambda: error)
 
+    def _waiting(self) -> tuple[int, int]:
+        outbox = self._outbox
+        return (0, 0) if outbox is None else (len(outbox.queue), outbox.queue.size)
+
+    def _closeWhenSent(self, seconds: Optional[float], close: Callable[[Any], None]) -> None:
+        descriptor = self._openDescriptor()
+        descriptor.pause()
+        descriptor.setOption(zmq.LINGER, -1 if seconds is None else int(seconds * 1000))
+        if self._outbox is not None and len(self._outbox.queue):
+            self._outbox.emptied = lambda: close(self)
+        else:
+            close(self)
+
     def _openDescriptor(self) -> Descriptor:
         """
-        :raise ZmqClosedError: we are not open any more.
+        :raise ZmqClosedError: we are not open any more, or only in another process.
+        :raise ZmqThreadError: this is not the reactor's thread.
         """
-        if self._descriptor is None:
+        descriptor = self._descriptor
+        if descriptor is None:
             isClosed = "endpoints" in vars(self)
             what = "closed: make a new connection" if isClosed else "not open: call __init__ first"
             raise ZmqClosedError(text=f"{self!r} is {what}")
-        return self._descriptor
+        if descriptor.owner != get_ident():
+            descriptor.claim()
+        return descriptor
 
 
 def _toEndpoint(value: object) -> ZmqEndpoint:

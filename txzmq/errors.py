@@ -10,9 +10,11 @@ Twisted or plain Python would already catch in its place::
      |    |    +-- ZmqTooManyRequestsError
      |    +-- ZmqEndpointError     ValueError
      |    +-- ZmqClosedError       Twisted's ConnectionLost
+     |    |    +-- ZmqForkedError
      |    +-- ZmqUnsentError       Python's TimeoutError
      |    +-- ZmqUsageError
      |         +-- ZmqReactorError RuntimeError
+     |         +-- ZmqThreadError  RuntimeError
      |         +-- ZmqProducerError   RuntimeError
      |         +-- ZmqNotSupportedError   NotImplementedError
      |         +-- ZmqOptionError  ValueError
@@ -142,6 +144,23 @@ class ZmqClosedError(ZmqSocketError, _ConnectionLost):
         ZmqSocketError.__init__(self, errno, text)
 
 
+class ZmqForkedError(ZmqClosedError):
+    """
+    The connection, or the factory, was inherited from the process that has
+    forked this one, and works only there.
+    """
+
+    def __init__(
+        self,
+        errno: int = _errno.ENOTSOCK,
+        text: str = (
+            "this belongs to the process that has forked this one: make a new ZmqFactory and"
+            " new connections here"
+        ),
+    ) -> None:
+        ZmqSocketError.__init__(self, errno, text)
+
+
 class ZmqUnsentError(ZmqSocketError, builtins.TimeoutError):
     """
     A transport was closed before all that waited in it could be sent.
@@ -161,6 +180,23 @@ class ZmqReactorError(ZmqUsageError, RuntimeError):
     """
     The reactor cannot watch file descriptors (``IReactorFDSet``).
     """
+
+
+class ZmqThreadError(ZmqUsageError, RuntimeError):
+    """
+    A connection is used by another thread than the one that the reactor runs in.
+    The socket was left alone.
+    """
+
+    def __init__(
+        self,
+        text: str = (
+            "this belongs to another thread, the reactor's: use"
+            " reactor.callFromThread(function, ...), or"
+            " twisted.internet.threads.blockingCallFromThread"
+        ),
+    ) -> None:
+        super().__init__(text)
 
 
 class ZmqProducerError(ZmqUsageError, RuntimeError):

@@ -6,26 +6,26 @@ reactor, a ZeroMQ context, and an end.
 from __future__ import annotations
 
 import errno
-from threading import Thread
+import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional
 
 import zmq
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from ._advice import socketError
-from .errors import ZmqClosedError, ZmqOptionError
+from ._closing import GRACE, Closing, Termination
+from ._owner import keep
+from ._spare import checkForContext
+from .errors import ZmqClosedError, ZmqError, ZmqForkedError, ZmqOptionError
 from .interfaces import IZmqFactory
 
 if TYPE_CHECKING:
     from .connection import ZmqConnection
 
 log = Logger()
-
-#: How long to wait for libzmq's own threads when the context is terminated,
-#: in seconds and on top of the linger period.  They need milliseconds; what
-#: takes longer is a socket that somebody else has left open.
-_TERMINATION_GRACE = 1.0
 
 #: Settings, with the lowest and the highest value of each.  libzmq knows no
 #: upper limit for its sockets, and aborts when it finds one.
@@ -38,6 +38,8 @@ _RANGE = {
 #: The settings that libzmq looks at when it opens the first socket.
 _CONTEXT_OPTIONS = {"ioThreads": zmq.IO_THREADS, "maxSockets": zmq.MAX_SOCKETS}
 
+#: The most that libzmq can wait, in seconds.
+_LONGEST_DEADLINE = 0x7FFFFFFF // 1000
 
 #: All that pyzmq knows.
 _SOCKET_TYPES = frozenset(zmq.SocketType)
@@ -53,6 +55,20 @@ class _GlobalReactor:
         from twisted.internet import reactor
 
         return reactor
+
+
+class _Connections(set[Any]):
+    """
+    Those that are open.
+
+    :ivar left: called when one has left.
+    """
+
+    left: Callable[[], object] = staticmethod(lambda: None)
+
+    def discard(self, connection: Any) -> None:
+        super().discard(connection)
+        self.left()
 
 
 @implementer(IZmqFactory)
@@ -89,11 +105,13 @@ class ZmqFactory:
     _isInUse = False
     _isShutDown = False
     _trigger: Optional[tuple[Any, Any]] = None
+    _closing: Optional[Closing] = None
 
     def __init__(self, reactor: Optional[object] = None) -> None:
         if reactor is not None:
             self.reactor = reactor
-        self.connections = set()
+        self.connections = _Connections()
+        self._process = os.getpid()
         # The periods that sockets were opened with: their longest bounds the
         # termination.
         self._lingers: set[int] = set()
@@ -107,6 +125,8 @@ class ZmqFactory:
         The ZeroMQ context, made when it is first needed; ``None`` after
         :meth:`shutdown`.
         """
+        if not self._isOurs():
+            raise ZmqForkedError()
         if self._context is None and not self._isShutDown:
             self._context = zmq.Context()
             self._configure(self._context)
@@ -140,20 +160,27 @@ class ZmqFactory:
 
         :param socketType: such as ``zmq.PUSH``.
         :return: a socket that lingers for :attr:`lingerPeriod`.
-        :raise ZmqClosedError: the factory is shut down.
+        :raise ZmqClosedError: the factory is shut down, or closing, or inherited
+            from another process.
         :raise ZmqSocketError: libzmq cannot make a socket, or not this one.
         :raise ZmqOptionError: a setting has a value that cannot be.
         """
-        context = self.context
-        if context is None or self._isShutDown:
+        if self._isShutDown:
             raise ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
-        self._isInUse = True
         _check("lingerPeriod", self.lingerPeriod)
+        if not self._isOurs():
+            raise ZmqForkedError()
         try:
+            context: Any = self.context
+            if not self._isInUse:
+                checkForContext(context)
+            self._isInUse = True
             # pyzmq looks for the reason of a refusal too late to be sure of it.
             if socketType not in _SOCKET_TYPES:
                 raise zmq.ZMQError(errno.EINVAL)
-            socket = context.socket(socketType)
+            socket: zmq.Socket[bytes] = context.socket(socketType)
+        except ZmqError:
+            raise
         except zmq.ZMQError as error:
             raise socketError(error) from error
         socket.setsockopt(zmq.LINGER, self.lingerPeriod)
@@ -176,22 +203,90 @@ class ZmqFactory:
         :attr:`lingerPeriod` that one of the connections was opened with; and a
         second more if a socket that is not ours is open in the context.  Can
         be called at any time and more than once.
+
+        :raise ZmqThreadError: this is not the reactor's thread.
         """
+        if self._closing is not None:
+            self._closing.hurry()
         if self._isShutDown:
             return
-        self._isShutDown = True
+        connections = self._beginToClose()
         self._unregister()
-        for connection in list(self.connections or ()):
-            try:
-                connection.shutdown()
-            except BaseException:
-                log.failure("Error while closing {connection}", connection=connection)
-            # Where a subclass has a shutdown of its own that leaves it open.
-            connection._closeSocket()
-        self.connections = None
-        context, self._context = self._context, None
-        if context is not None:
-            self._terminate(context)
+        for connection in list(connections):
+            self._shut(connection)
+        endless = min(self._lingers, default=0) < 0
+        longest = -1 if endless else max(self._lingers, default=0)
+        termination = self._terminate(lambda: None)
+        if termination is not None and not termination.wait(
+            None if endless else longest / 1000 + GRACE
+        ):
+            log.error(
+                "The ZeroMQ context of {factory} cannot be terminated: a socket is"
+                " still open in it, or has messages to send for longer than lingerPeriod",
+                factory=self,
+            )
+
+    def close(self, deadline: Optional[float] = None) -> Deferred[None]:
+        """
+        Close all connections and terminate the context, without blocking.  What
+        comes is not delivered any more; what waits to be sent, in libzmq or in
+        our own queues (``ZmqTransport.write``, ``sendWhenReady``), has until the
+        deadline.
+
+        :param deadline: in seconds from now; by default :attr:`lingerPeriod`.
+        :return: fires when all has been sent and the context is terminated.  It
+            fails with ``ZmqUnsentError`` if that was not so in time; a second
+            after the deadline if a socket that is not ours is open in the
+            context, else at the deadline.
+        :raise ZmqThreadError: this is not the reactor's thread.
+        :raise ZmqOptionError: the deadline is no number of seconds.
+        """
+        if self._closing is None:
+            if self._isShutDown or not self._isOurs():
+                self.shutdown()
+                return succeed(None)
+            seconds = self._deadline(deadline)
+            connections = self._beginToClose()
+            self._closing = Closing(
+                self.reactor, seconds, self._shut, self._terminate, self._closed
+            )
+            closed = self._closing.when()
+            connections.left = self._closing.connectionClosed
+            self._closing.begin(connections)
+            return closed
+        return self._closing.when()
+
+    def _beginToClose(self) -> _Connections:
+        connections: Any = self.connections
+        for connection in list(connections):
+            connection._claimToClose()
+        self._isShutDown = True
+        if self._isOurs():
+            for connection in list(connections):
+                connection._meetItself()
+        return connections if isinstance(connections, _Connections) else _Connections(connections)
+
+    def _shut(self, connection: Any) -> None:
+        try:
+            connection.shutdown()
+        except BaseException:
+            log.failure("Error while closing {connection}", connection=connection)
+        # Where a subclass has a shutdown of its own that leaves it open.
+        connection._closeSocket()
+
+    def _deadline(self, seconds: Optional[float]) -> Optional[float]:
+        if seconds is None:
+            return None if self.lingerPeriod < 0 else self.lingerPeriod / 1000
+        if not isinstance(seconds, (int, float)) or not 0 <= seconds <= _LONGEST_DEADLINE:
+            raise ZmqOptionError("deadline", f"a deadline is 0 seconds or more, not {seconds!r}")
+        return seconds
+
+    def _closed(self) -> None:
+        self._closing = None
+        self._unregister()
+
+    def _isOurs(self) -> bool:
+        return self._process == os.getpid()
 
     def _unregister(self) -> None:
         if self._trigger is not None:
@@ -208,25 +303,15 @@ class ZmqFactory:
             _check(name, value)
             context.set(option, value)
 
-    def _terminate(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
-        # Termination waits for every socket of the context, for ever if need
-        # be.  It must not take the reactor with it.
-        thread = Thread(target=context.term, name="txzmq-terminate", daemon=True)
-        endless = min(self._lingers, default=0) < 0
-        longest = max(self._lingers, default=0)
-        try:
-            thread.start()
-        except RuntimeError:
-            # The interpreter exits, and starts no more threads.
-            context.destroy(-1 if endless else longest)
-            return
-        thread.join(None if endless else longest / 1000 + _TERMINATION_GRACE)
-        if thread.is_alive():
-            log.error(
-                "The ZeroMQ context of {factory} cannot be terminated: a socket is"
-                " still open in it, or has messages to send for longer than lingerPeriod",
-                factory=self,
-            )
+    def _terminate(self, done: Callable[[], object]) -> Optional[Termination]:
+        self.connections = None
+        context, self._context = self._context, None
+        if context is not None and not self._isOurs():
+            keep(context)
+            context = None
+        if context is None:
+            return None
+        return Termination(context, max(self._lingers, default=0), done)
 
 
 def _check(name: str, value: object) -> None:

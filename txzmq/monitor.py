@@ -30,8 +30,10 @@ from .errors import ZmqClosedError, ZmqOptionError
 from .events import SocketEvent, decode
 from .interfaces import IZmqReactor
 
-#: All events, also those that are yet to be invented.
-_ALL = 0xFFFF
+#: All events, also those that are yet to be invented; but for this one: when the
+#: process has no file descriptor left, libzmq tells half a million times a second
+#: that it cannot accept.
+_ALL = 0xFFFF & ~zmq.Event.ACCEPT_FAILED
 
 _FAILED = frozenset(
     {
@@ -239,6 +241,8 @@ class Monitored:
     #: two more sockets.
     monitored: bool = False
 
+    _descriptor: Optional[Descriptor] = None
+
     _monitor: Optional[Monitor] = None
 
     def enableMonitor(self, events: Optional[int] = None) -> None:
@@ -247,14 +251,15 @@ class Monitored:
         paused.
 
         :param events: which, a combination of ``zmq.EVENT_...``; ``None`` for
-            all.  Takes the place of what was asked for before.
+            all.  Takes the place of what was asked for before.  There is no
+            ``EVENT_ACCEPT_FAILED``: libzmq would flood us with it.
         :raise ZmqOptionError: that is no combination of events.
         :raise ZmqSocketError: there can be no more sockets.
         :raise ZmqClosedError: it is closed.
         """
         if events is None:
             events = _ALL
-        if not isinstance(events, int) or not 0 <= events <= _ALL:
+        if not isinstance(events, int) or not 0 <= events <= 0xFFFF:
             raise ZmqOptionError(
                 "events", f"events is a combination of zmq.EVENT_..., not {events!r}"
             )
@@ -354,6 +359,22 @@ class Monitored:
         """
         if self._monitor is not None:
             self._monitor.peers.left(address)
+
+    def _meetItself(self) -> None:
+        """
+        The context will be terminated.
+        """
+        if self._descriptor is not None:
+            for endpointType, address in self._opened():
+                if endpointType == "connect" and _isInproc(address):
+                    self._descriptor.meetItself(_toText(address))
+
+    def _claimToClose(self) -> None:
+        """
+        :raise ZmqThreadError: this is not the reactor's thread.
+        """
+        if self._descriptor is not None:
+            self._descriptor.claimToClose()
 
     def _stopMonitor(self) -> Peers:
         """

@@ -23,6 +23,9 @@ import zmq
 from ._frames import toBytes
 from .errors import ZmqOptionError
 
+#: In milliseconds.
+_LONGEST_TTL = 6_553_599
+
 
 class Until(enum.Enum):
     """
@@ -77,6 +80,18 @@ def _reconnectInterval(value: Any) -> int:
     return _integer(-1)(value) or 100
 
 
+def _orInterval(value: Any) -> int:
+    # -1 is where a socket begins; libzmq does not take it back.
+    return _integer(0)(value) or -1
+
+
+def _timeToLive(value: Any) -> int:
+    # On the wire it has 16 bits, in tenths of a second.
+    if _integer(0)(value) > _LONGEST_TTL:
+        raise ValueError(f"is at most {_LONGEST_TTL}, not {value!r}")
+    return int(value)
+
+
 def _identity(value: Any) -> Optional[bytes]:
     if value is None:
         return None
@@ -108,6 +123,9 @@ OPTIONS: dict[str, Option] = {
     "tcpKeepaliveInterval": Option(("TCP_KEEPALIVE_INTVL",), _orDefault, -1),
     "reconnectInterval": Option(("RECONNECT_IVL",), _reconnectInterval, 100),
     "reconnectIntervalMax": Option(("RECONNECT_IVL_MAX",), _integer(0), 0),
+    "heartbeatInterval": Option(("HEARTBEAT_IVL",), _integer(0), 0),
+    "heartbeatTimeout": Option(("HEARTBEAT_TIMEOUT",), _orInterval, -1),
+    "heartbeatTtl": Option(("HEARTBEAT_TTL",), _timeToLive, 0),
     "identity": Option(("ROUTING_ID",), _identity, b"", Until.opened),
     "immediate": Option(("IMMEDIATE",), int, 0),
     "socketType": Option((), _socketType, None, Until.made),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable
 from math import inf
+from threading import get_ident
 from typing import Any, NamedTuple, Optional, Union
 
 import zmq
@@ -140,7 +141,7 @@ class ZmqTransport(Monitored):
         self._pauses = Pauses(self._pauseReading)
         self._type: Any = socket.type
         self._subscribers = Subscribers(protocol) if self._type == zmq.XPUB else None
-        self._descriptor: Optional[Descriptor] = Descriptor(
+        self._descriptor = Descriptor(
             socket, reactor, self, self._subscribers or protocol, self.connectionLost
         )
         # Opened by somebody else, who may have been connected for long.
@@ -190,8 +191,13 @@ class ZmqTransport(Monitored):
         # The short way of a message of one frame, which most are.
         frame = parts[0] if type(parts) is list and len(parts) == 1 else parts
         if type(frame) is bytes:
-            direct = self._outbox.direct
-            if direct is not None and self._production is None:
+            direct, descriptor = self._outbox.direct, self._descriptor
+            if (
+                direct is not None
+                and descriptor is not None
+                and descriptor.owner == get_ident()
+                and self._production is None
+            ):
                 try:
                     direct(frame, NOBLOCK)
                     return
@@ -278,6 +284,7 @@ class ZmqTransport(Monitored):
         if self._descriptor is None or self._isClosing:
             call(producer.stopProducing)
             return
+        self._openDescriptor()
         self._production = Production(
             self._reactor, producer, streaming, self._hasRoom, self.unregisterProducer
         )
@@ -298,11 +305,8 @@ class ZmqTransport(Monitored):
         """
         :raise ZmqClosedError: nothing can be written any more.
         """
-        if (
-            self._isOver
-            or self._descriptor is None
-            or (self._isClosing and self._production is None)
-        ):
+        self._openDescriptor()
+        if self._isOver or (self._isClosing and self._production is None):
             raise self._closedError()
         return self._outbox
 
@@ -328,6 +332,7 @@ class ZmqTransport(Monitored):
         """
         Deliver no more messages, from now on.
         """
+        self._claimToClose()
         if not self._isClosing:
             self._pauses.add("user")
 
@@ -335,6 +340,7 @@ class ZmqTransport(Monitored):
         """
         Deliver messages again, from a later turn of the reactor on.
         """
+        self._claimToClose()
         self._pauses.remove("user")
 
     def stopProducing(self) -> None:
@@ -353,6 +359,7 @@ class ZmqTransport(Monitored):
         """
         Send what waits, and close.
         """
+        self._claimToClose()
         if self._isClosing or self._descriptor is None:
             return
         seconds = self._patience()
@@ -373,6 +380,7 @@ class ZmqTransport(Monitored):
         """
         Close now, and lose what waits.
         """
+        self._claimToClose()
         if self._protocol is not None:
             self._ending = Ending(Failure(ConnectionAborted()), 0)  # type: ignore[no-untyped-call]
             self._closeSocket()
@@ -382,7 +390,16 @@ class ZmqTransport(Monitored):
         """
         Close now, as the factory does.
         """
+        self._claimToClose()
         self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+
+    def _waiting(self) -> tuple[int, int]:
+        return len(self._outbox.queue), self._outbox.queue.size
+
+    def _closeWhenSent(self, seconds: Optional[float], close: Callable[[Any], None]) -> None:
+        if not self._isClosing:
+            self.closeTimeout = seconds
+            self.loseConnection()
 
     def connectionLost(self, reason: Failure) -> None:
         """
@@ -545,11 +562,15 @@ class ZmqTransport(Monitored):
 
     def _openDescriptor(self) -> Descriptor:
         """
-        :raise ZmqClosedError: we are closed.
+        :raise ZmqClosedError: we are closed, or open in another process only.
+        :raise ZmqThreadError: this is not the reactor's thread.
         """
-        if self._descriptor is None:
+        descriptor = self._descriptor
+        if descriptor is None:
             raise self._closedError()
-        return self._descriptor
+        if descriptor.owner != get_ident():
+            descriptor.claim()
+        return descriptor
 
     # Endpoints
 

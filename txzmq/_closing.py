@@ -1,0 +1,212 @@
+"""
+The end of a factory: the context is terminated in a thread, since that waits for
+every socket in it, for ever if need be, and must not take the reactor with it.
+Before that, what waits in our own queues may get its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Thread
+from typing import Any, Optional, Protocol
+
+import zmq
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from ._callbacks import failQuietly
+from .errors import ZmqUnsentError
+from .interfaces import IZmqReactor
+
+log = Logger()
+
+#: How long to wait for libzmq's own threads when the context is terminated, in
+#: seconds and on top of the time for sending.  They need milliseconds; what takes
+#: longer is a socket that somebody else has left open.
+GRACE = 1.0
+
+
+class Closable(Protocol):
+    """
+    A connection, or a transport.
+    """
+
+    def _waiting(self) -> tuple[int, int]:
+        """
+        :return: how many messages wait in our queue, and their bytes.
+        """
+
+    def _closeWhenSent(self, seconds: Optional[float], close: Callable[[Any], None]) -> None:
+        """
+        Receive nothing any more; close when nothing waits, or have it closed.
+        """
+
+
+class Termination:
+    """
+    A context that is being terminated.
+
+    :param context: the context.
+    :param linger: for sockets that are still open where no thread can be started,
+        in milliseconds.
+    :param done: called in the thread, when it is.
+    """
+
+    def __init__(
+        self, context: zmq.Context[Any], linger: int, done: Callable[[], object] = lambda: None
+    ) -> None:
+        self._thread: Optional[Thread] = None
+
+        def terminate() -> None:
+            context.term()
+            done()
+
+        thread = Thread(target=terminate, name="txzmq-terminate", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The interpreter exits, and starts no more threads.
+            context.destroy(linger)
+        else:
+            self._thread = thread
+
+    def wait(self, seconds: Optional[float]) -> bool:
+        """
+        Block until it is done.
+
+        :param seconds: the longest; ``None`` is without end.
+        :return: whether it is.
+        """
+        if self._thread is not None:
+            self._thread.join(seconds)
+        return self._thread is None or not self._thread.is_alive()
+
+
+class Closing:
+    """
+    A factory that closes while the reactor goes on.
+
+    :param reactor: the reactor.
+    :param seconds: how long messages have to leave; ``None`` is without end.
+    :param shut: closes a connection, now.
+    :param terminate: to be called when all are closed; terminates the context,
+        calls its argument in a thread when that is done, and returns the
+        :class:`Termination`, or ``None`` if there was no context.
+    :param finished: called at the end.
+    """
+
+    def __init__(
+        self,
+        reactor: IZmqReactor,
+        seconds: Optional[float],
+        shut: Callable[[Any], None],
+        terminate: Callable[[Callable[[], object]], Optional[Termination]],
+        finished: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._seconds = seconds
+        self._shut = shut
+        self._terminate = terminate
+        self._finished = finished
+        self._lost = (0, 0)
+        self._isLate = False
+        self._open: set[Any] = set()
+        self._termination: Optional[Termination] = None
+        self._isTerminating = False
+        self._timer: Optional[IDelayedCall] = None
+        self._waiting: list[Deferred[None]] = []
+
+    def when(self) -> Deferred[None]:
+        """
+        :return: fires when all is closed.
+        """
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def begin(self, connections: set[Any]) -> None:
+        """
+        :param connections: those that are open; they leave it as they close.
+        """
+        self._open = connections
+        if self._seconds is not None:
+            # First: what waits then is still there to be counted.
+            self._timer = self._reactor.callLater(self._seconds, self._tooLate)
+        for connection in list(connections):
+            try:
+                connection._closeWhenSent(self._seconds, self._shut)
+            except Exception:
+                log.failure("Error while closing {connection}", connection=connection)
+                self._shut(connection)
+        self.connectionClosed()
+
+    def connectionClosed(self) -> None:
+        """
+        One has gone; if it was the last, so does the context.
+        """
+        if not self._open and not self._isTerminating:
+            self._isTerminating = True
+            self._termination = self._terminate(
+                lambda: self._reactor.callFromThread(self._terminated)  # type: ignore[attr-defined]
+            )
+            if self._termination is None:
+                self._end("")
+
+    def hurry(self) -> None:
+        """
+        The reactor stops: wait, blocking, for what there is to wait for.
+        """
+        self._count()
+        for connection in list(self._open):
+            self._shut(connection)
+        self.connectionClosed()
+        termination = self._termination
+        if termination is not None:
+            seconds = None if self._seconds is None else self._seconds + GRACE
+            self._end("" if termination.wait(seconds) else _NOT_TERMINATED)
+
+    def _tooLate(self) -> None:
+        # Else it has had no time, and is not to blame.
+        self._isLate = self._isTerminating
+        self._count()
+        self._timer = self._reactor.callLater(GRACE, self._end, _NOT_TERMINATED)
+        for connection in list(self._open):
+            self._shut(connection)
+        self.connectionClosed()
+
+    def _count(self) -> None:
+        for connection in self._open:
+            messages, size = connection._waiting()
+            self._lost = (self._lost[0] + messages, self._lost[1] + size)
+
+    def _terminated(self) -> None:
+        # With no time at all, libzmq drops what it has; that is what was wanted.
+        self._end(_GIVEN_UP if self._isLate and self._seconds else "")
+
+    def _end(self, why: str) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        self._termination = None
+        waiting, self._waiting = self._waiting, []
+        messages, size = self._lost
+        reasons = [f"{messages} messages, {size} bytes, waited to be sent"] if messages else []
+        reasons += [why] if why else []
+        self._finished()
+        if reasons:
+            text = f"not everything could be sent: {', and '.join(reasons)}"
+            log.error("A factory was closed: {text}", text=text)
+        for deferred in waiting:
+            if reasons:
+                failQuietly(deferred, ZmqUnsentError(text, messages, size))
+            elif not deferred.called:
+                deferred.callback(None)
+
+
+_GIVEN_UP = "libzmq has given up what it had"
+
+_NOT_TERMINATED = (
+    "the context cannot be terminated: a socket that is not ours is open in it, or libzmq is"
+    " still sending"
+)
