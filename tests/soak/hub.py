@@ -36,7 +36,7 @@ from txzmq import (
 
 from .messages import Book
 from .peer import TOPICS, Peer, replier, sender, writer
-from .process import Asker, Console, Pace, Talker, connection, countLog, every, opened
+from .process import OWED, ROOM, Asker, Console, Pace, Talker, connection, countLog, every, opened
 
 #: Who is talked to; the last one is in this very process.
 PEERS = ("steady", "stalled", "doomed", "inner")
@@ -135,11 +135,13 @@ class Hub:
         pull.enableMonitor()
         self._boundTransport(take, zmq.PULL, "pull-t", everywhere).enableMonitor()
 
-        rep = self._bound(ZmqREPConnection, "rep", everywhere, monitored=True)
+        rep = self._bound(
+            ZmqREPConnection, "rep", everywhere, highWaterMark=ROOM, maxPendingReplies=OWED
+        )
         rep.gotMessage = replier(rep, book)
         rep.enableMonitor()
 
-        router = self._bound(ZmqRouterConnection, "router-c", everywhere)
+        router = self._bound(ZmqRouterConnection, "router-c", everywhere, highWaterMark=ROOM)
 
         def echo(*parts: bytes) -> None:
             book.counts.update(("in", "out"))
@@ -152,11 +154,12 @@ class Hub:
             routing.write(parts)
 
         routing = self._boundTransport(echoOfTransport, zmq.ROUTER, "router-t", everywhere)
+        routing.setsockopt(zmq.SNDHWM, ROOM)
         routing.enableMonitor()
 
-        pub = self._bound(ZmqPubConnection, "pub-c", everywhere, highWaterMark=2000)
+        pub = self._bound(ZmqPubConnection, "pub-c", everywhere, highWaterMark=ROOM)
         xpub = self._boundTransport(lambda parts: None, zmq.XPUB, "xpub-t", everywhere)
-        xpub.setsockopt(zmq.SNDHWM, 2000)
+        xpub.setsockopt(zmq.SNDHWM, ROOM)
         topics = cycle(TOPICS)
 
         def publish() -> None:

@@ -24,6 +24,9 @@ JUNK = b"junk:"
 #: Every so many of the requests to a REP connection are not answered.
 UNANSWERED = 100
 
+#: How many broken promises a process tells of, one by one.
+_MOST_TOLD = 50
+
 _LARGEST = 1 << 20
 
 _random = random.Random(1)
@@ -93,6 +96,7 @@ class Book:
 
     def __init__(self, tell: Callable[[str], object]) -> None:
         self._tell = tell
+        self._told = 0
         #: ``in`` and ``out`` are messages; ``lost``, ``repeated`` and ``mixed``
         #: are broken promises; the others tell what else went on.
         self.counts: Counter[str] = Counter()
@@ -167,7 +171,8 @@ class Book:
         A promise is broken.
         """
         self.counts[what] += count
-        if self.counts[what] < 20:
+        self._told += 1
+        if self._told <= _MOST_TOLD:
             self._tell(text)
 
     def _identified(self, frames: Sequence[bytes]) -> Optional[tuple[str, int]]:

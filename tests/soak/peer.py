@@ -28,7 +28,7 @@ from txzmq import (
 )
 
 from .messages import UNANSWERED, Book, identify
-from .process import Asker, Console, Pace, Talker, connection, countLog, every, opened
+from .process import OWED, Asker, Console, Pace, Talker, connection, countLog, every, opened
 
 #: What is published is about these.
 TOPICS = (b"a/", b"b/", b"c/", b"d/")
@@ -216,8 +216,10 @@ class Peer:
 
     def _servers(self, own: dict[str, str]) -> None:
         for rep in (
-            self._connection(ZmqREPConnection, f"req-{self._name}", self._first),
-            connection(self._factory, ZmqREPConnection, "bind", own["rep"]),
+            self._connection(
+                ZmqREPConnection, f"req-{self._name}", self._first, maxPendingReplies=OWED
+            ),
+            connection(self._factory, ZmqREPConnection, "bind", own["rep"], maxPendingReplies=OWED),
         ):
             rep.gotMessage = replier(rep, self._book)
 

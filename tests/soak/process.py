@@ -44,6 +44,12 @@ _MOST_ARREARS = 0.2
 #: reach it.
 MARK = 200
 
+#: The same for what is dropped, rather than refused, when there is no room.
+ROOM = 2000
+
+#: How many requests to remember that are never answered.
+OWED = 200
+
 
 class Console(LineReceiver):
     """

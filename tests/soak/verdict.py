@@ -36,7 +36,7 @@ TOLERANCES = {
     "objects": Tolerance(0.05, 5_000, "objects"),
     "descriptors": Tolerance(0.05, 10, "descriptors"),
     "threads": Tolerance(0.0, 4, "threads"),
-    "calls": Tolerance(0.10, 40, "delayed calls"),
+    "calls": Tolerance(0.10, 100, "delayed calls"),
     "connections": Tolerance(0.0, 6, "connections"),
     "p50": Tolerance(2.0, 20, "ms"),
     "p99": Tolerance(2.0, 100, "ms"),
