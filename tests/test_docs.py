@@ -196,6 +196,12 @@ class SnippetTests(ProgramTestCase):
         """
         self.check()
 
+    def test_closing_later(self) -> None:
+        """
+        What was left is counted.
+        """
+        self.check()
+
     def test_endpoints(self) -> None:
         """
         One connection has many endpoints.

@@ -83,6 +83,8 @@ _NOTHING = frozenset({errno.EAGAIN, int(zmq.EFSM)})
 #: What undoes the opening of an endpoint.
 UNDO = {"bind": "unbind", "connect": "disconnect"}
 
+_LAST_PORT = 65_535
+
 #: Numbers for the addresses of monitors.
 _monitors = count()
 
@@ -299,6 +301,8 @@ class Descriptor(Owned):
             name = toBytes(address).decode("utf-8")
         except ValueError as error:
             raise endpointError(endpoint, errno.EINVAL, "an address is text") from error
+        if not _hasPort(name):
+            raise endpointError(endpoint, errno.EINVAL, "a port is a number from 0 to 65535")
         path = None
         try:
             if endpointType == "bind":
@@ -311,8 +315,11 @@ class Descriptor(Owned):
             raise endpointError(endpoint, error.errno or 0) from error
         finally:
             self.look()
-        last: bytes = self.socket.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]
-        real = last.rstrip(b"\0").decode("utf-8")
+        real = name
+        # pyzmq has no room for one of more than 254 bytes; it has no wildcard, then.
+        with suppress(zmq.ZMQError):
+            last: bytes = self.socket.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]
+            real = last.rstrip(b"\0").decode("utf-8")
         file = None if path is None else _ipc.identify(path)
         if file is not None:
             self._files = {**(self._files or {}), real: file}
@@ -708,6 +715,15 @@ class Descriptor(Owned):
     def _poll(self, events: int) -> int:
         ready: list[tuple[Any, int]] = zmq_poll([(self.socket, events)], 0)
         return ready[0][1] if ready else 0
+
+
+def _hasPort(address: str) -> bool:
+    """
+    :return: ``False`` for a TCP port that is none: libzmq takes it modulo 65536.
+    """
+    port = address.rpartition(":")[2]
+    isNumber = port.lstrip("-").isdecimal()
+    return not address.startswith("tcp:") or not isNumber or 0 <= int(port) <= _LAST_PORT
 
 
 def _settle(socket: zmq.Socket[bytes]) -> None:

@@ -107,11 +107,13 @@ class ZmqFactory:
     _trigger: Optional[tuple[Any, Any]] = None
     _closing: Optional[Closing] = None
 
+    # That of the context: until there is one, a factory can go along.
+    _process: Optional[int] = None
+
     def __init__(self, reactor: Optional[object] = None) -> None:
         if reactor is not None:
             self.reactor = reactor
         self.connections = _Connections()
-        self._process = os.getpid()
         # The periods that sockets were opened with: their longest bounds the
         # termination.
         self._lingers: set[int] = set()
@@ -129,6 +131,7 @@ class ZmqFactory:
             raise ZmqForkedError()
         if self._context is None and not self._isShutDown:
             self._context = zmq.Context()
+            self._process = os.getpid()
             self._configure(self._context)
         return self._context
 
@@ -139,6 +142,7 @@ class ZmqFactory:
                 "context", "context cannot be changed now: set it before the first connection"
             )
         self._context = context
+        self._process = os.getpid()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _RANGE:
@@ -174,7 +178,6 @@ class ZmqFactory:
             context: Any = self.context
             if not self._isInUse:
                 checkForContext(context)
-            self._isInUse = True
             # pyzmq looks for the reason of a refusal too late to be sure of it.
             if socketType not in _SOCKET_TYPES:
                 raise zmq.ZMQError(errno.EINVAL)
@@ -183,6 +186,7 @@ class ZmqFactory:
             raise
         except zmq.ZMQError as error:
             raise socketError(error) from error
+        self._isInUse = True
         socket.setsockopt(zmq.LINGER, self.lingerPeriod)
         self._lingers.add(self.lingerPeriod)
         return socket
@@ -286,7 +290,7 @@ class ZmqFactory:
         self._unregister()
 
     def _isOurs(self) -> bool:
-        return self._process == os.getpid()
+        return self._process in (None, os.getpid())
 
     def _unregister(self) -> None:
         if self._trigger is not None:

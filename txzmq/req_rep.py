@@ -9,6 +9,7 @@ in between, speak the same.
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Iterable
 from itertools import islice
@@ -21,6 +22,7 @@ from twisted.python.failure import Failure
 
 from ._callbacks import failQuietly
 from ._frames import Frame, splitEnvelope, toFrames
+from ._outbox import logLost
 from ._requests import MessageId, PendingReplies, PendingRequests, Request, freshIds
 from .connection import ZmqConnection
 from .endpoint import ZmqEndpoint
@@ -31,6 +33,7 @@ from .errors import (
     ZmqOptionError,
     ZmqReplyError,
     ZmqRequestTimeoutError,
+    ZmqSocketError,
 )
 from .interfaces import IZmqFactory
 
@@ -45,6 +48,9 @@ __all__ = [
 ]
 
 log = Logger()
+
+#: Error numbers that mean that a client is gone, or has no room.
+_OF_THE_CLIENT = frozenset({errno.EAGAIN, errno.EHOSTUNREACH})
 
 
 class ZmqREQConnection(ZmqConnection):
@@ -204,13 +210,16 @@ class ZmqREPConnection(ZmqConnection):
     ) -> None:
         self._replies = PendingReplies(self.maxPendingReplies)
         super().__init__(factory, endpoint, identity)
+        # By itself libzmq drops what a client has no room for by its latest news,
+        # which may be old: under a flood it does not look whether there is room.
+        self._openDescriptor().setOption(zmq.ROUTER_MANDATORY, 1)
 
     def reply(self, messageId: bytes, *messageParts: Frame) -> None:
         """
         Reply to a request, once.
 
         A client that has gone away meanwhile, or that has no room for it
-        (``highWaterMark``), does not get it: libzmq drops it.
+        (``highWaterMark``), does not get it: it is logged and dropped.
 
         :param messageId: what :meth:`gotMessage` got.
         :param messageParts: the frames of the reply.
@@ -226,6 +235,10 @@ class ZmqREPConnection(ZmqConnection):
             self.send([*request.envelope, b"", *messageParts])
         except ZmqFrameError as error:
             raise _recounted(error, messageParts) from None
+        except ZmqSocketError as error:
+            if error.errno not in _OF_THE_CLIENT:
+                raise
+            logLost(error)
         self._replies.settle(request)
 
     def messageReceived(self, message: list[bytes]) -> object:
