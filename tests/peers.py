@@ -196,13 +196,15 @@ def say(word: object) -> None:
     print(word, flush=True)
 
 
-def opened(kind: str, how: str, address: str, identity: str = "") -> zmq.Socket[bytes]:
+def opened(
+    kind: str, how: str, address: str, identity: str = "", mark: int = 5
+) -> zmq.Socket[bytes]:
     """
     :return: a plain socket; where it is bound, its address is said.
     """
     plain = zmq.Context.instance().socket(getattr(zmq, kind))
     plain.linger = 0
-    plain.sndhwm = plain.rcvhwm = 5
+    plain.sndhwm = plain.rcvhwm = mark
     if identity:
         plain.routing_id = identity.encode()
     getattr(plain, how)(address)
@@ -239,7 +241,7 @@ def answer(how: str, address: str, first: str = "0") -> None:
 
     :param first: requests with lower numbers are not answered.
     """
-    plain = opened("ROUTER", how, address)
+    plain = opened("ROUTER", how, address, mark=0)
     while True:
         *envelope, request = plain.recv_multipart()
         say(int(request))
