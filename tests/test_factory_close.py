@@ -23,7 +23,7 @@ from txzmq import (
     createZmqConnection,
 )
 
-from .support import PATIENCE, Recorder, ZmqTestCase, accepted, turns, until
+from .support import PATIENCE, Recorder, ZmqTestCase, accepted, inThread, turns, until
 
 #: Nobody listens there: the port is that of a service that nobody has any more.
 NOWHERE = "tcp://127.0.0.1:9"
@@ -324,3 +324,32 @@ class SubscriptionTests(ZmqTestCase):
         self.assertEqual(got.events, [[b"\1x"], [b"\1y"]])
         await accepted(xpub.send, b"x1")
         self.assertEqual(raw.recv(), b"x1")
+
+
+class ForeignTerminationTests(ZmqTestCase):
+    """
+    Somebody else terminates the context.
+    """
+
+    async def test_terminatedElsewhere(self) -> None:
+        """
+        While another thread waits for it, we do not: libzmq would abort.
+        """
+        connection = ZmqPullConnection(self.factory)
+        lost = Recorder()
+        connection.connectionLost = lost  # type: ignore[method-assign]
+        assert self.factory.context is not None
+        terminated = inThread(self.factory.context.term)
+        await lost.wait(1)
+        self.factory.shutdown()
+        await terminated
+        self.assertEqual(len(lost.events), 1)
+
+    async def test_terminatedBefore(self) -> None:
+        """
+        One that is terminated by now is left alone, too.
+        """
+        ZmqPullConnection(self.factory).shutdown()
+        assert self.factory.context is not None
+        await inThread(self.factory.context.term)
+        await self.factory.close()

@@ -313,9 +313,20 @@ class ZmqFactory:
         if context is not None and not self._isOurs():
             keep(context)
             context = None
-        if context is None:
+        if context is None or (self._isInUse and _isTerminating(context)):
             return None
         return Termination(context, max(self._lingers, default=0), done)
+
+
+def _isTerminating(context: zmq.Context[Any]) -> bool:
+    # libzmq aborts when two threads terminate a context.
+    try:
+        context.socket(zmq.PAIR).close(0)
+    except zmq.ContextTerminated:
+        return True
+    except zmq.ZMQError:
+        pass  # there can be no more sockets, or it is terminated already
+    return False
 
 
 def _check(name: str, value: object) -> None:

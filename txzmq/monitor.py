@@ -30,10 +30,11 @@ from .errors import ZmqClosedError, ZmqOptionError
 from .events import SocketEvent, decode
 from .interfaces import IZmqReactor
 
-#: All events, also those that are yet to be invented; but for this one: when the
-#: process has no file descriptor left, libzmq tells half a million times a second
-#: that it cannot accept.
-_ALL = 0xFFFF & ~zmq.Event.ACCEPT_FAILED
+#: All events, also those that are yet to be invented, but for two.  When the process
+#: has no file descriptor left, libzmq tells half a million times a second that it
+#: cannot accept.  And when it tells that it cannot bind, it forgets why: the error of
+#: ``bind`` itself would be a wrong one.
+_ALL = 0xFFFF & ~(zmq.Event.ACCEPT_FAILED | zmq.Event.BIND_FAILED)
 
 _FAILED = frozenset(
     {
@@ -252,7 +253,8 @@ class Monitored:
 
         :param events: which, a combination of ``zmq.EVENT_...``; ``None`` for
             all.  Takes the place of what was asked for before.  There is no
-            ``EVENT_ACCEPT_FAILED``: libzmq would flood us with it.
+            ``EVENT_ACCEPT_FAILED``, with which libzmq would flood us, and no
+            ``EVENT_BIND_FAILED``: to bind raises an error.
         :raise ZmqOptionError: that is no combination of events.
         :raise ZmqSocketError: there can be no more sockets.
         :raise ZmqClosedError: it is closed.
