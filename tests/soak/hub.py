@@ -5,6 +5,7 @@ again.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from itertools import count, cycle
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Optional
 
 import zmq
 from twisted.internet import reactor
@@ -43,6 +44,13 @@ PEERS = ("steady", "stalled", "doomed", "inner")
 
 #: How many probes per second the latencies are taken from.
 _PROBES = 25.0
+
+
+#: The fields of ``struct mallinfo2``.
+_MALLINFO = (
+    *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+    *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+)
 
 
 @implementer(IPushProducer)
@@ -249,7 +257,13 @@ class Hub:
     def _passFactory(self, number: int) -> None:
         factory = ZmqFactory()
         pair, other = self._pair(factory)
-        pair.messageReceived = lambda message: factory.shutdown()
+
+        def close(message: object) -> None:
+            factory.close(10.0).addErrback(
+                lambda failure: self._book.broken("errors", 1, failure.getTraceback())
+            )
+
+        pair.messageReceived = close if number % 2 else lambda message: factory.shutdown()
         other.send(b"passing")
 
     def _pair(self, factory: ZmqFactory) -> tuple[Any, Any]:
@@ -300,10 +314,12 @@ class Sampler:
         passed, used = now - self._last, cpu - self._cpu
         self._last, self._cpu = now, cpu
         latencies, self._hub.latencies = sorted(self._hub.latencies), []
-        late, self._pace.late = sorted(self._pace.late), []
+        late = sorted(self._pace.late)
+        self._pace.late.clear()
         return {
             "seconds": round(now - self._start, 1),
             "memory": int(Path("/proc/self/statm").read_text().split()[1]) * self._page,
+            "heap": _heap(),
             "blocks": sys.getallocatedblocks(),
             "objects": len(gc.get_objects()),
             "descriptors": len(os.listdir("/proc/self/fd")),
@@ -315,6 +331,28 @@ class Sampler:
             "p99": _ms(latencies[len(latencies) * 99 // 100]) if latencies else None,
             "late": _ms(late[len(late) * 99 // 100]) if late else None,
         }
+
+
+class _Mallinfo(ctypes.Structure):
+    """
+    What glibc's ``mallinfo2`` returns.
+    """
+
+    _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO]
+
+
+def _heap() -> Optional[int]:
+    """
+    :return: how many bytes ``malloc`` has given out, which is mostly what libzmq
+        has; ``None`` where it does not say.
+    """
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2
+    except (AttributeError, OSError):
+        return None
+    mallinfo2.restype = _Mallinfo
+    info = mallinfo2()
+    return int(info.uordblks + info.hblkhd)
 
 
 def _ms(seconds: float) -> float:

@@ -31,7 +31,10 @@ def plot(samples: Sequence[Mapping[str, Any]]) -> str:
     return panels(
         "Mixed traffic at half load: the measured process, by minutes",
         [
-            Panel("Memory, MiB", [line("resident", "memory", 1 / _MIB)]),
+            Panel(
+                "Memory, MiB",
+                [line("resident", "memory", 1 / _MIB), line("allocated by C", "heap", 1 / _MIB)],
+            ),
             Panel(
                 "Descriptors, connections, threads",
                 [

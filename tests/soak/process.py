@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +39,9 @@ TICK = 0.02
 
 #: A process that was held up makes up for this many seconds, not more.
 _MOST_ARREARS = 0.2
+
+#: Of how many ticks the delays are kept.
+_MOST_LATE = 1000
 
 #: How many messages may wait for each peer: few enough for a stalled one to
 #: reach it.
@@ -96,7 +99,7 @@ class Pace:
         self.rate = rate
         self.things: list[Callable[[], object]] = []
         #: How much later than it should the reactor has called, in seconds.
-        self.late: list[float] = []
+        self.late: deque[float] = deque(maxlen=_MOST_LATE)
         self._owed = 0.0
         self._last = time.monotonic()
         self._loop = LoopingCall(self._tick)

@@ -50,7 +50,7 @@ class VerdictTests(SynchronousTestCase):
         """
         What grows a little with each sample is found.
         """
-        growth = {"memory": 30_000.0, "descriptors": 0.1, "calls": 0.2}
+        growth = {"memory": 60_000.0, "descriptors": 0.1, "calls": 0.2}
         self.assertEqual(bad(samples(**growth), {}), ["memory", "descriptors", "calls"])
 
     def test_broken(self) -> None:
@@ -71,7 +71,7 @@ class VerdictTests(SynchronousTestCase):
         """
         taken = samples()
         taken[3]["p99"] = None
-        self.assertEqual(plot(taken).count("<path"), 6 * 3 + 9)
+        self.assertEqual(plot(taken).count("<path"), 6 * 3 + 10)
 
 
 class BookTests(SynchronousTestCase):

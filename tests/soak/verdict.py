@@ -32,6 +32,7 @@ class Tolerance(NamedTuple):
 #: may have other things to do.
 TOLERANCES = {
     "memory": Tolerance(0.10, 32 << 20, "MiB", 1 / (1 << 20)),
+    "heap": Tolerance(0.25, 8 << 20, "MiB", 1 / (1 << 20)),
     "blocks": Tolerance(0.05, 5_000, "blocks"),
     "objects": Tolerance(0.05, 5_000, "objects"),
     "descriptors": Tolerance(0.05, 10, "descriptors"),
@@ -41,6 +42,10 @@ TOLERANCES = {
     "p50": Tolerance(2.0, 20, "ms"),
     "p99": Tolerance(2.0, 100, "ms"),
 }
+
+
+#: What not every system tells.
+MAY_BE_MISSING = ("heap",)
 
 
 class Finding(NamedTuple):
@@ -79,6 +84,8 @@ def judge(samples: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> li
         return [*findings, Finding("samples", f"{len(samples)} are too few", False)]
     for name, tolerance in TOLERANCES.items():
         values = [sample[name] for sample in samples[tenth:] if sample[name] is not None]
+        if not values and name in MAY_BE_MISSING:
+            continue
         if len(values) < 2 * tenth:
             findings.append(Finding(name, "not measured", False))
             continue
