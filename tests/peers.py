@@ -8,6 +8,8 @@ lines on their standard output:
     python peers.py answer bind|connect ADDRESS [FIRST]
     python peers.py ask ADDRESS
     python peers.py pester ADDRESS
+    python peers.py send TYPE ADDRESS COUNT SIZE
+    python peers.py publish ADDRESS
     python peers.py half TYPE ADDRESS FIRST COUNT [ENVELOPE ...]
     python peers.py deaf TYPE ADDRESS IDENTITY
 
@@ -17,6 +19,7 @@ one which is torn, or mixed with another, is noticed.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -25,6 +28,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -272,6 +276,27 @@ def pester(address: str) -> None:
             say(number)
 
 
+def send(kind: str, address: str, count: str, size: str) -> None:
+    """
+    Send so many messages.
+    """
+    plain = opened(kind, "connect", address, mark=0)
+    for number in range(int(count)):
+        plain.send_multipart(numbered(number, int(size)))
+    say("sent")
+    signal.pause()
+
+
+def publish(address: str) -> None:
+    """
+    Publish a hundred numbers a second.
+    """
+    plain = opened("PUB", "bind", address)
+    for number in itertools.count():
+        plain.send(b"%d" % number)
+        time.sleep(0.01)
+
+
 def shaken(kind: str, address: str, identity: str = "") -> socket.socket:
     """
     :return: a TCP connection, after the handshake of ZMTP 3.0 (RFC 23).
@@ -335,7 +360,7 @@ def deaf(kind: str, address: str, identity: str) -> None:
 
 #: What can be asked of us.
 _MODES: dict[str, Callable[..., None]] = {
-    mode.__name__: mode for mode in (collect, answer, ask, pester, half, deaf)
+    mode.__name__: mode for mode in (collect, answer, ask, pester, send, publish, half, deaf)
 }
 
 

@@ -449,9 +449,7 @@ class RepTests(TransportTestCase):
         """
         Of a server.
         """
-        # Under a flood libzmq is late to notice that a peer has room again; with a
-        # low mark it drops what a client waits for.
-        rep = self.bound(type("Rep", (ZmqREPConnection,), {"highWaterMark": 10 * MARK}))
+        rep = self.bound(type("Rep", (ZmqREPConnection,), {"highWaterMark": MARK}))
         rep.gotMessage = rep.reply
         texts = self.logged()
         await self.assertServes(rep.boundAddresses[0], lambda: not texts)

@@ -7,6 +7,7 @@ Before that, what waits in our own queues may get its time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from threading import Thread
 from typing import Any, Optional, Protocol
 
@@ -110,7 +111,8 @@ class Closing:
         self._terminate = terminate
         self._finished = finished
         self._lost = (0, 0)
-        self._isLate = False
+        self._until = inf if seconds is None else reactor.seconds() + seconds
+        self._wasLate = False
         self._open: set[Any] = set()
         self._termination: Optional[Termination] = None
         self._isTerminating = False
@@ -148,7 +150,9 @@ class Closing:
         if not self._open and not self._isTerminating:
             self._isTerminating = True
             self._termination = self._terminate(
-                lambda: self._reactor.callFromThread(self._terminated)  # type: ignore[attr-defined]
+                lambda: self._reactor.callFromThread(  # type: ignore[attr-defined]
+                    self._terminated, self._reactor.seconds()
+                )
             )
             if self._termination is None:
                 self._end("")
@@ -167,8 +171,8 @@ class Closing:
             self._end("" if termination.wait(seconds) else _NOT_TERMINATED)
 
     def _tooLate(self) -> None:
-        # Else it has had no time, and is not to blame.
-        self._isLate = self._isTerminating
+        # If so, libzmq has had no time, and is not to blame.
+        self._wasLate = not self._isTerminating
         self._count()
         self._timer = self._reactor.callLater(GRACE, self._end, _NOT_TERMINATED)
         for connection in list(self._open):
@@ -180,9 +184,10 @@ class Closing:
             messages, size = connection._waiting()
             self._lost = (self._lost[0] + messages, self._lost[1] + size)
 
-    def _terminated(self) -> None:
+    def _terminated(self, when: float) -> None:
         # With no time at all, libzmq drops what it has; that is what was wanted.
-        self._end(_GIVEN_UP if self._isLate and self._seconds else "")
+        gaveUp = when >= self._until and not self._wasLate and self._seconds
+        self._end(_GIVEN_UP if gaveUp else "")
 
     def _end(self, why: str) -> None:
         timer, self._timer = self._timer, None

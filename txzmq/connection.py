@@ -442,7 +442,9 @@ class ZmqConnection(Monitored):
     def _closeWhenSent(self, seconds: Optional[float], close: Callable[[Any], None]) -> None:
         descriptor = self._openDescriptor()
         descriptor.pause()
-        descriptor.setOption(zmq.LINGER, -1 if seconds is None else int(seconds * 1000))
+        # A little more, so that what libzmq gives up is known to be late.
+        linger = -1 if seconds is None else int(seconds * 1000) + 2 * (seconds > 0)
+        descriptor.setOption(zmq.LINGER, linger)
         if self._outbox is not None and len(self._outbox.queue):
             self._outbox.emptied = lambda: close(self)
         else:

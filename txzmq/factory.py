@@ -38,8 +38,11 @@ _RANGE = {
 #: The settings that libzmq looks at when it opens the first socket.
 _CONTEXT_OPTIONS = {"ioThreads": zmq.IO_THREADS, "maxSockets": zmq.MAX_SOCKETS}
 
+#: Error numbers of a context that cannot have more sockets.
+_SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
 #: The most that libzmq can wait, in seconds.
-_LONGEST_DEADLINE = 0x7FFFFFFF // 1000
+_LONGEST_DEADLINE = 0x7FFFFFFF // 1000 - 1
 
 #: All that pyzmq knows.
 _SOCKET_TYPES = frozenset(zmq.SocketType)
@@ -319,13 +322,11 @@ class ZmqFactory:
 
 
 def _isTerminating(context: zmq.Context[Any]) -> bool:
-    # libzmq aborts when two threads terminate a context.
+    # Somebody else may, or have done so; libzmq aborts when two threads do.
     try:
         context.socket(zmq.PAIR).close(0)
-    except zmq.ContextTerminated:
-        return True
-    except zmq.ZMQError:
-        pass  # there can be no more sockets, or it is terminated already
+    except zmq.ZMQError as error:
+        return error.errno not in _SCARCE
     return False
 
 
