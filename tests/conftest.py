@@ -1,12 +1,12 @@
 """
-Chooses the reactor that the suite runs on: ``TXZMQ_TEST_REACTOR=asyncio pytest``.
-
-The names are those of trial's ``--reactor``.  It must be installed before
-anything imports the global one.
+How the suite is run: on which reactor (``TXZMQ_TEST_REACTOR=asyncio pytest``, the
+names are in :mod:`tests.reactors`), and whether with Python's garbage collector
+(``TXZMQ_TEST_GC=off pytest``).
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -14,14 +14,47 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
 
+import pytest
 import twisted
-from twisted.application.reactors import installReactor
 from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
-_name = os.environ.get("TXZMQ_TEST_REACTOR")
-if _name:
-    installReactor(_name)
+from . import reactors
+
+_reactor = os.environ.get("TXZMQ_TEST_REACTOR")
+_collects = os.environ.get("TXZMQ_TEST_GC", "on") != "off"
+
+# Before anything imports the global one.
+if _reactor:
+    reactors.install(_reactor)
+if _reactor == "tksupport":
+    from .reactors import tk
+
+
+def pytest_report_header() -> str:
+    return f"reactor: {_reactor or 'default'}; garbage collector: {'on' if _collects else 'off'}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """
+    Skip what cannot be on this reactor, with the reason.
+    """
+    for item in items:
+        reason = reactors.unsuitable(_reactor, item.nodeid)
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(request: pytest.FixtureRequest) -> None:
+    """
+    What each test finds.
+    """
+    # The test before this one may have turned it on again.
+    if not _collects:
+        gc.disable()
+    if _reactor == "tksupport":
+        tk.serve(request.instance)
 
 
 def _returningDeferreds(cls: type) -> None:

@@ -11,6 +11,8 @@ import itertools
 import os
 import select
 import shutil
+import subprocess
+import sys
 import tempfile
 from typing import Any, Callable, Optional
 
@@ -226,6 +228,29 @@ def inThread(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
     Call something that blocks.
     """
     return deferToThread(function, *args)
+
+
+def program(*arguments: str, **kwargs: Any) -> Deferred[tuple[bytes, bytes, int]]:
+    """
+    Run a Python program, in a thread: not every reactor hears of the end of
+    processes.
+
+    :param arguments: of the interpreter.
+    :param kwargs: of ``subprocess.run``.
+    :return: fires with what it has printed, its errors, and its exit code.
+    """
+
+    def run() -> tuple[bytes, bytes, int]:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE,
+            **kwargs,
+        )
+        return done.stdout, done.stderr, done.returncode
+
+    return inThread(run)
 
 
 @contextlib.contextmanager

@@ -7,13 +7,11 @@ The scenarios are in ``counted.py``.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
-from .support import PATIENCE
+from .support import PATIENCE, program
 
 COUNT = 1000
 LARGE = 1 << 18
@@ -27,12 +25,8 @@ async def counted(scenario: str) -> dict[str, int]:
     :return: what :mod:`tests.counted` has counted; what is not in there was
         not called.
     """
-    output, errors, status = await getProcessOutputAndValue(
-        sys.executable,
-        ["-W", "error", "-m", "tests.counted", scenario],
-        env=None,
-        path=str(Path(__file__).parent.parent),
-    )
+    root = Path(__file__).parent.parent
+    output, errors, status = await program("-W", "error", "-m", "tests.counted", scenario, cwd=root)
     if status or errors:
         raise AssertionError(errors.decode())
     counts: dict[str, int] = json.loads(output)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +18,6 @@ from twisted.internet import reactor
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.threads import deferToThread
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -50,6 +48,7 @@ from .support import (
     ZmqTestCase,
     accepted,
     inThread,
+    program,
     signalled,
     turns,
     until,
@@ -1034,8 +1033,8 @@ class LostTests(ZmqTestCase):
         :return: the lines that it prints.
         """
         root = os.path.dirname(os.path.dirname(__file__))
-        out, err, code = await getProcessOutputAndValue(
-            sys.executable, ["-c", BEHIND_OUR_BACK, then], {**os.environ, "PYTHONPATH": root}, root
+        out, err, code = await program(
+            "-c", BEHIND_OUR_BACK, then, env={**os.environ, "PYTHONPATH": root}, cwd=root
         )
         self.assertEqual(code, 0, err.decode())
         self.assertNotIn(b"Traceback", out + err)

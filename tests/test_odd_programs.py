@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
 from typing import Any
 
 import zmq
 from twisted.internet import reactor
 from twisted.internet.testing import MemoryReactorClock
-from twisted.internet.utils import getProcessOutputAndValue
 
 from txzmq import (
     MessageId,
@@ -33,7 +31,7 @@ from txzmq import (
     ZmqSubConnection,
 )
 
-from .support import Recorder, ZmqTestCase, inThread, turns, until
+from .support import Recorder, ZmqTestCase, inThread, program, turns, until
 
 
 class RequestTests(ZmqTestCase):
@@ -212,7 +210,7 @@ class FactoryTests(ZmqTestCase):
         """
         A factory can be shut down as the interpreter exits.
         """
-        program = (
+        source = (
             "import atexit, txzmq;"
             "f = txzmq.ZmqFactory();"
             "txzmq.ZmqPushConnection(f, ('bind', 'inproc://a'));"
@@ -220,7 +218,7 @@ class FactoryTests(ZmqTestCase):
             "atexit.register(lambda: print(c.closed));"
             "atexit.register(f.shutdown)"
         )
-        out, err, code = await getProcessOutputAndValue(sys.executable, ["-c", program])
+        out, err, code = await program("-c", source)
         self.assertEqual((out, err, code), (b"True\n", b"", 0))
 
     def test_noMoreThreads(self) -> None:

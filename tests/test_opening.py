@@ -6,8 +6,6 @@ fails leaves nothing behind.
 from __future__ import annotations
 
 import errno
-import os
-import sys
 from typing import Any, Callable, Optional
 
 import zmq
@@ -17,7 +15,6 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 from zmq import Event
 from zope.interface.verify import verifyObject
@@ -49,6 +46,7 @@ from .support import (
     descriptors,
     descriptorsBefore,
     inThread,
+    program,
     turns,
     until,
 )
@@ -640,9 +638,7 @@ class ReactorTests(OpeningTestCase):
         The shared context ends when the reactor stops, and what is open with
         it; afterwards there is a new one.
         """
-        out, err, code = await getProcessOutputAndValue(
-            sys.executable, ["-W", "error", "-c", SHARED], env=os.environ
-        )
+        out, err, code = await program("-W", "error", "-c", SHARED)
         self.assertEqual((out.decode().split("\n"), err, code), (SHARED_OUT, b"", 0))
 
 
