@@ -353,3 +353,10 @@ class ForeignTerminationTests(ZmqTestCase):
         assert self.factory.context is not None
         await inThread(self.factory.context.term)
         await self.factory.close()
+
+    async def test_contextTooLate(self) -> None:
+        """
+        A factory that is closed takes no other context.
+        """
+        await self.factory.close()
+        self.assertRaises(ZmqClosedError, setattr, self.factory, "context", None)

@@ -153,7 +153,9 @@ class Outbox:
         waiting = self.post(frames, taken)
         if waiting is None:
             return succeed(None)
-        taken.waiting = waiting
+        # Whoever heard that too much waits may have closed us.
+        if not taken.called:
+            taken.waiting = waiting
         return taken
 
     def flush(self) -> bool:
@@ -270,7 +272,7 @@ def _parted(waiting: Waiting) -> Optional[Deferred[None]]:
     """
     deferred, waiting.deferred = waiting.deferred, None
     if deferred is not None:
-        del deferred.waiting  # type: ignore[attr-defined]
+        vars(deferred).pop("waiting", None)
     return deferred
 
 

@@ -140,6 +140,8 @@ class ZmqFactory:
 
     @context.setter
     def context(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+        if self._isShutDown:
+            raise ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
         if self._isInUse:
             raise ZmqOptionError(
                 "context", "context cannot be changed now: set it before the first connection"
