@@ -46,7 +46,10 @@ def plot(samples: Sequence[Mapping[str, Any]]) -> str:
             Panel(
                 "Delayed calls; each request that waits has one", [line("delayed calls", "calls")]
             ),
-            Panel("Python's objects, thousands", [line("objects", "objects", 1e-3)]),
+            Panel(
+                "Python, thousands",
+                [line("blocks of memory", "blocks", 1e-3), line("objects", "objects", 1e-3)],
+            ),
             Panel("A request, ms", [line("99 of 100 below", "p99"), line("median", "p50")]),
             Panel("Reactor busy, %", [line("processor time", "busy", 100)]),
         ],

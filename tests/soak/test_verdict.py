@@ -71,7 +71,7 @@ class VerdictTests(SynchronousTestCase):
         """
         taken = samples()
         taken[3]["p99"] = None
-        self.assertEqual(plot(taken).count("<path"), 6 * 3 + 10)
+        self.assertEqual(plot(taken).count("<path"), 6 * 3 + 11)
 
 
 class BookTests(SynchronousTestCase):
