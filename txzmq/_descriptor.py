@@ -34,7 +34,6 @@ import errno
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count, repeat
-from threading import get_ident
 from time import perf_counter
 from typing import Any, NamedTuple, NoReturn, Optional, Protocol, Union
 
@@ -51,7 +50,7 @@ from ._advice import endpointError, goneError, sendError, socketError
 from ._callbacks import watch
 from ._frames import toBytes
 from ._more import Answer, Ask, asker
-from ._owner import NOBODY, Owned, keep
+from ._owner import Owned, keep
 from ._spare import checkForBinding
 from ._whole import NOBLOCK, SendFrame, attempt, insist
 from .errors import (
@@ -237,7 +236,7 @@ class Descriptor(Owned):
         :param linger: how long libzmq holds what it has not sent, in
             milliseconds; without it, as the socket is set.
         """
-        isOurs = self.owner != NOBODY
+        isOurs = not self.isInherited
         self._closed = self._halted = True
         self.flush = None
         socket = self.socket
@@ -421,7 +420,7 @@ class Descriptor(Owned):
         returned is closed.  If somebody has closed our socket, libzmq stops by
         itself, some time later, and must be listened to until then.
         """
-        if not self._closed and self.owner != NOBODY and not self.socket.closed:
+        if not self._closed and not self.isInherited and not self.socket.closed:
             self.socket.monitor(None, 0)
 
     # Looking
@@ -517,7 +516,8 @@ class Descriptor(Owned):
         """
         if self._closed or self._inRead:
             return
-        if self.owner != get_ident() and not self._isOurs():
+        isOwned = self.isOwned
+        if not isOwned() and not self._isOurs():
             return
         if self._pendingLook is not None or self._foreignLook is not None:
             self._cancelLooks()
@@ -545,10 +545,10 @@ class Descriptor(Owned):
 
         :return: ``False`` in a child process, where this is the end.
         """
-        if self.owner == NOBODY:
+        if self.isInherited:
             self._lose(ZmqForkedError())
             return False
-        self.owner = get_ident()
+        self.own()
         return True
 
     def _drain(self, budget: ReadBudget) -> bool:

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
-from threading import get_ident
 from typing import Any, Optional, Union
 
 import zmq
@@ -292,11 +291,12 @@ class ZmqConnection(Monitored):
         :raise ZmqSocketError: libzmq refused it for another reason.
         """
         descriptor = self._descriptor or self._openDescriptor()
-        if descriptor.owner != get_ident():
+        isOwned = descriptor.isOwned
+        if not isOwned():
             descriptor.claim()
         if type(message) is bytes:
-            # Straight to pyzmq where nothing else is to be done.  As a local
-            # name: Python is slow to find a slot as if it were a method.
+            # Straight to pyzmq where nothing else is to be done.  As local
+            # names: Python is slow to find a slot as if it were a method.
             sendFrame = descriptor.sendFrame
             try:
                 sendFrame(message, NOBLOCK)
@@ -460,7 +460,8 @@ class ZmqConnection(Monitored):
             isClosed = "endpoints" in vars(self)
             what = "closed: make a new connection" if isClosed else "not open: call __init__ first"
             raise ZmqClosedError(text=f"{self!r} is {what}")
-        if descriptor.owner != get_ident():
+        isOwned = descriptor.isOwned
+        if not isOwned():
             descriptor.claim()
         return descriptor
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable
 from math import inf
-from threading import get_ident
 from typing import Any, NamedTuple, Optional, Union
 
 import zmq
@@ -195,7 +194,7 @@ class ZmqTransport(Monitored):
             if (
                 direct is not None
                 and descriptor is not None
-                and descriptor.owner == get_ident()
+                and descriptor.isOwned()
                 and self._production is None
             ):
                 try:
@@ -568,7 +567,7 @@ class ZmqTransport(Monitored):
         descriptor = self._descriptor
         if descriptor is None:
             raise self._closedError()
-        if descriptor.owner != get_ident():
+        if not descriptor.isOwned():
             descriptor.claim()
         return descriptor
 
