@@ -849,6 +849,7 @@ TARGETS: list[type[Target]] = [
     TransportPull,
     TransportSub,
     TransportXSub,
+    TransportXPub,
     TransportDealer,
     TransportPair,
     TransportRouter,
