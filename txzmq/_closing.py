@@ -193,12 +193,16 @@ class Closing:
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
+        # They know the factory, which knows us; and these know us, too.
+        self._shut = self._terminate = _nothing
+        self._open = set()
         self._termination = None
         waiting, self._waiting = self._waiting, []
         messages, size = self._lost
         reasons = [f"{messages} messages, {size} bytes, waited to be sent"] if messages else []
         reasons += [why] if why else []
-        self._finished()
+        finished, self._finished = self._finished, _nothing
+        finished()
         if reasons:
             text = f"not everything could be sent: {', and '.join(reasons)}"
             log.error("A factory was closed: {text}", text=text)
@@ -207,6 +211,12 @@ class Closing:
                 failQuietly(deferred, ZmqUnsentError(text, messages, size))
             elif not deferred.called:
                 deferred.callback(None)
+
+
+def _nothing(*args: object) -> None:
+    """
+    It has ended.
+    """
 
 
 _GIVEN_UP = "libzmq has given up what it had"

@@ -31,6 +31,7 @@ times slower.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count, repeat
@@ -243,8 +244,7 @@ class Descriptor(Owned):
         try:
             # Out of the reactor first: the number of the descriptor is free
             # for others as soon as the socket is closed.
-            if isOurs:
-                self._leaveReactor()
+            self._leaveReactor()
             self._cancelLooks()
         finally:
             self.fd = -1
@@ -263,13 +263,23 @@ class Descriptor(Owned):
     def disown(self) -> None:
         """
         The process has forked, and this is the child: nothing is done to the
-        socket any more, nor to the reactor, whose bookkeeping in the kernel
-        (epoll) is also that of the parent.
+        socket any more.  If the reactor goes on here, this is the end.
         """
         super().disown()
+        if self._closed:
+            return
         self._halted = True
         self.flush = None
         self._send = self._sendFrame = self._recv = self.sendFrame = _raiseForked
+        # What the kernel watches for the reactor (epoll) it watches for the parent, too,
+        # by number and file.  With another file under the number, to leave the
+        # reactor here does not take the parent's entry away.
+        with suppress(OSError):
+            null = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(null, self.fd, inheritable=False)
+            os.close(null)
+        self._cancelLooks()
+        self._comeBack()
 
     def _leaveReactor(self) -> None:
         try:
@@ -648,10 +658,10 @@ class Descriptor(Owned):
         try:
             if attempt(self._sendFrame, frames):
                 return
-            error = None
-        except zmq.ZMQError as refusal:
-            error = refusal
-        self._insist(self._sendFrame, frames, error)
+        except zmq.ZMQError as error:
+            self._insist(self._sendFrame, frames, error)
+        else:
+            self._insist(self._sendFrame, frames, None)
 
     def hold(self, holding: bool) -> None:
         """
@@ -693,7 +703,11 @@ class Descriptor(Owned):
         """
         # Refused or not, it has consumed the signal of what came meanwhile.
         self.look()
-        self._insist(self._send, frames, error)
+        try:
+            self._insist(self._send, frames, error)
+        finally:
+            # It knows this frame: together they would stay in memory.
+            del error
 
     def _sendAndLook(self, frame: bytes, flags: int) -> None:
         self._send(frame, flags)
@@ -708,6 +722,8 @@ class Descriptor(Owned):
             raise
         except zmq.ZMQError as final:
             raise sendError(self._reader, final) from final
+        finally:
+            del error
 
     def _hasRoom(self) -> bool:
         return not self._closed and bool(self._poll(_POLLOUT))

@@ -97,4 +97,8 @@ def insist(
         if attempt(send, frames):
             return
         error = None
-    raise error or zmq.Again()
+    try:
+        raise error or zmq.Again()
+    finally:
+        # It knows this frame: together they would stay in memory.
+        del error
