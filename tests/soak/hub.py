@@ -37,7 +37,19 @@ from txzmq import (
 
 from .messages import Book
 from .peer import TOPICS, Peer, replier, sender, writer
-from .process import OWED, ROOM, Asker, Console, Pace, Talker, connection, countLog, every, opened
+from .process import (
+    MARK,
+    OWED,
+    ROOM,
+    Asker,
+    Console,
+    Pace,
+    Talker,
+    connection,
+    countLog,
+    every,
+    opened,
+)
 
 #: Who is talked to; the last one is in this very process.
 PEERS = ("steady", "stalled", "doomed", "inner")
@@ -126,10 +138,15 @@ class Hub:
         return made
 
     def _boundTransport(
-        self, received: Callable[..., object], socketType: int, name: str, kinds: tuple[str, ...]
+        self,
+        received: Callable[..., object],
+        socketType: int,
+        name: str,
+        kinds: tuple[str, ...],
+        mark: int = MARK,
     ) -> Any:
         wanted = self._three(name)
-        talker = Talker(received, self._book)
+        talker = Talker(received, self._book, mark)
         transport = opened(self._factory, talker, socketType)
         self.addresses[name] = {kind: transport.bind(wanted[kind]) for kind in kinds}
         return transport
@@ -161,13 +178,11 @@ class Hub:
             book.counts.update(("in", "out"))
             routing.write(parts)
 
-        routing = self._boundTransport(echoOfTransport, zmq.ROUTER, "router-t", everywhere)
-        routing.setsockopt(zmq.SNDHWM, ROOM)
+        routing = self._boundTransport(echoOfTransport, zmq.ROUTER, "router-t", everywhere, ROOM)
         routing.enableMonitor()
 
         pub = self._bound(ZmqPubConnection, "pub-c", everywhere, highWaterMark=ROOM)
-        xpub = self._boundTransport(lambda parts: None, zmq.XPUB, "xpub-t", everywhere)
-        xpub.setsockopt(zmq.SNDHWM, ROOM)
+        xpub = self._boundTransport(lambda parts: None, zmq.XPUB, "xpub-t", everywhere, ROOM)
         topics = cycle(TOPICS)
 
         def publish() -> None:

@@ -168,19 +168,23 @@ class Talker(ZmqProtocol):
     there is room to write.
 
     :param received: called with each message.
+    :param mark: how many messages may wait for each peer.
     """
 
-    def __init__(self, received: Callable[[list[bytes]], object], book: Book) -> None:
+    def __init__(
+        self, received: Callable[[list[bytes]], object], book: Book, mark: int = MARK
+    ) -> None:
         self._received = received
+        self._mark = mark
         self._book = book
         self.isPaused = False
 
     def connectionMade(self) -> None:
         """
-        With marks that are reached.
+        Before the endpoints are opened: marks do not count for those that are.
         """
-        self.transport.setsockopt(zmq.SNDHWM, MARK)
-        self.transport.setsockopt(zmq.RCVHWM, MARK)
+        self.transport.setsockopt(zmq.SNDHWM, self._mark)
+        self.transport.setsockopt(zmq.RCVHWM, self._mark)
 
     def messageReceived(self, parts: list[bytes]) -> object:
         """
