@@ -36,6 +36,7 @@ from txzmq import (
     createZmqConnection,
 )
 
+from .forking import fork
 from .support import Recorder
 
 #: How many may be left: from none to more than anything here needs.
@@ -276,7 +277,7 @@ def forked(attempt: Callable[[Child], None], left: int) -> list[str]:
     As :func:`run`, in a child process.
     """
     ours, theirs = os.pipe()
-    if os.fork() == 0:
+    if fork() == 0:
         signal.alarm(PATIENCE)
         os.close(ours)
         try:

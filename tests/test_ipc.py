@@ -24,6 +24,7 @@ from txzmq import (
     createZmqConnection,
 )
 
+from .forking import fork
 from .support import PATIENCE, Recorder, ZmqTestCase, inThread, turns, until
 
 #: Binds an address, and prints what it gets until it is killed.
@@ -330,7 +331,7 @@ class RemovedTests(IpcTestCase):
         A child process does not remove the files of its parent.
         """
         self.bound(ZmqPullConnection, self.address)
-        child = os.fork()
+        child = fork()
         if child == 0:
             self.factory.shutdown()
             os._exit(0)
