@@ -71,14 +71,6 @@ _QUIET = 20.0
 _KILLED = (12.0, 2.0)
 _STOPPED = (20.0, 6.0)
 
-#: So that glibc gives back what is freed, and what is resident is what is used.
-#: Left alone, it keeps what the greatest backlog ever has needed.
-_MALLOC = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "65536",
-    "MALLOC_TRIM_THRESHOLD_": "131072",
-}
-
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 #: Streams that begin like this arrive to the end.
@@ -114,11 +106,7 @@ class Child(ProcessProtocol):
         self._waiting: list[tuple[str, Deferred[None]]] = []
         arguments = [sys.executable, "-m", f"tests.soak.{module}", json.dumps(settings)]
         self._process = reactor.spawnProcess(
-            self,
-            sys.executable,
-            arguments,
-            env={**os.environ, **_MALLOC},
-            childFDs={0: "w", 1: "r", 2: 2},
+            self, sys.executable, arguments, env=None, childFDs={0: "w", 1: "r", 2: 2}
         )
         self._pid = self._process.pid
 

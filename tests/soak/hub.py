@@ -325,6 +325,8 @@ class Sampler:
         """
         :return: what there is now, and what has happened since the last time.
         """
+        # Else what is resident is what the greatest backlog ever has needed.
+        _trim()
         now, cpu = time.monotonic(), time.thread_time()
         passed, used = now - self._last, cpu - self._cpu
         self._last, self._cpu = now, cpu
@@ -354,6 +356,15 @@ class _Mallinfo(ctypes.Structure):
     """
 
     _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO]
+
+
+def _trim() -> None:
+    """
+    Have glibc give back what is free.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _heap() -> Optional[int]:

@@ -29,11 +29,10 @@ class Tolerance(NamedTuple):
 
 #: By what is sampled.  Connections come and go and peers stall, all the time, so
 #: even numbers of things go up and down.  What finds a leak is what has been
-#: allocated: "heap" by C, "blocks" by Python.  Resident memory also goes up, once,
-#: whenever the backlog is greater than any before, because malloc keeps much of it.
-#: Latency has room, too: the machine may have other things to do.
+#: allocated: "heap" by C, "blocks" by Python; of that, resident memory also has
+#: whole pages only.  Latency has room: the machine may have other things to do.
 TOLERANCES = {
-    "memory": Tolerance(0.50, 64 << 20, "MiB", 1 / (1 << 20)),
+    "memory": Tolerance(0.25, 16 << 20, "MiB", 1 / (1 << 20)),
     "heap": Tolerance(0.25, 8 << 20, "MiB", 1 / (1 << 20)),
     "blocks": Tolerance(0.05, 5_000, "blocks"),
     "objects": Tolerance(0.05, 5_000, "objects"),
