@@ -123,12 +123,52 @@ class RefusedTests(ZmqTestCase):
         address = f"tcp://{NOT_HERE}:*"
         await self.refused("bind", address, errno.EADDRNOTAVAIL, "no interface of this machine")
 
+    async def test_name(self) -> None:
+        """
+        One with the name of a machine: what is bound has the name of an
+        interface.
+        """
+        address = f"tcp://{NOBODY}:*"
+        await self.refused("bind", address, errno.ENODEV, "no such network interface")
+
+    async def test_syntax(self) -> None:
+        """
+        What is no address.
+        """
+        for address in (
+            "tcp:/127.0.0.1:5555",
+            "tcp://127.0.0.1",
+            "tcp://127.0.0.1:",
+            "tcp://127.0.0.1:http",
+            "127.0.0.1:5555",
+            "ipc://",
+            "inproc://",
+        ):
+            for kind in ("bind", "connect"):
+                await self.refused(kind, address, errno.EINVAL, "not an address; one looks like")
+
+    async def test_port(self) -> None:
+        """
+        A port that is none; libzmq would take another.
+        """
+        for address in ("tcp://127.0.0.1:65536", "tcp://127.0.0.1:-1"):
+            for kind in ("bind", "connect"):
+                await self.refused(kind, address, errno.EINVAL, "from 0 to 65535")
+
     async def test_wildcard(self) -> None:
         """
         An address to connect to has no wildcards.
         """
         for address in ("tcp://127.0.0.1:*", "tcp://*:5555"):
             await self.refused("connect", address, errno.EINVAL, "not an address")
+
+    async def test_longPath(self) -> None:
+        """
+        A path that is longer than the system allows.
+        """
+        for kind in ("bind", "connect"):
+            address = self.ipcAddress() + "x" * 108
+            await self.refused(kind, address, errno.ENAMETOOLONG, "name too long")
 
     async def test_noDirectory(self) -> None:
         """
