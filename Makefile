@@ -23,7 +23,8 @@ test: $(VENV)/installed-test ## run all tests, the examples included
 bench: ## measure against other libraries; 25 minutes, QUICK=1 3 minutes
 	$(PYTHON) -m benchmarks $(if $(QUICK),--quick) --json benchmarks/results.json
 
-soak: $(VENV)/installed ## an hour of mixed traffic, does anything grow; MINUTES=5 is shorter
+soak: $(VENV)/installed-test ## a flood of bad messages, and an hour of good ones; MINUTES=5 is shorter
+	$(VENV)/bin/python -m tests.soak.fuzz --inputs $(if $(MINUTES),200000,1000000)
 	$(VENV)/bin/python -m tests.soak --minutes $(or $(MINUTES),60)
 
 clean: ## remove what the others have made
