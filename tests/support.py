@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from typing import Any, Callable, Optional
 
 import zmq
@@ -228,6 +229,25 @@ def inThread(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
     Call something that blocks.
     """
     return deferToThread(function, *args)
+
+
+@contextlib.contextmanager
+def traced() -> Iterator[Callable[[], int]]:
+    """
+    Trace what Python allocates, which only CPython can.
+
+    :return: tells how many bytes have been added.
+    """
+    import tracemalloc
+
+    wasTracing = tracemalloc.is_tracing()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[0] - before
+    finally:
+        if not wasTracing:
+            tracemalloc.stop()
 
 
 def program(*arguments: str, **kwargs: Any) -> Deferred[tuple[bytes, bytes, int]]:

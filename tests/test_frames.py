@@ -4,7 +4,6 @@ Tests of :mod:`txzmq._frames`.
 
 from __future__ import annotations
 
-import tracemalloc
 from array import array
 from typing import Any, Callable
 
@@ -23,7 +22,7 @@ from txzmq._frames import (
     toFrames,
 )
 
-from .support import STEADY
+from .support import STEADY, traced
 
 
 class Bytes(bytes):
@@ -274,12 +273,11 @@ class TopicTests(SynchronousTestCase):
         Ever new tags, long ones too, do not fill the memory.
         """
         size = 10_000
-        tracemalloc.start()
-        self.addCleanup(tracemalloc.stop)
-        for number in range(1_000):
-            joinTopic(b"", b"%d" % number + bytes(b"x" * size), b"|")
-            joinTopic(b"", b"short %d" % (2_000 * number), b"|")
-        self.assertLess(tracemalloc.get_traced_memory()[0], 100 * size)
+        with traced() as added:
+            for number in range(1_000):
+                joinTopic(b"", b"%d" % number + bytes(b"x" * size), b"|")
+                joinTopic(b"", b"short %d" % (2_000 * number), b"|")
+            self.assertLess(added(), 100 * size)
 
     def test_noFrames(self) -> None:
         """

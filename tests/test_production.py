@@ -5,7 +5,6 @@ Tests of :mod:`txzmq._production`: producers, at transports.
 from __future__ import annotations
 
 import gc
-import tracemalloc
 from io import BytesIO
 from typing import Any
 
@@ -20,7 +19,7 @@ from zope.interface import implementer
 import txzmq._production
 from txzmq import ZmqProducerError
 
-from .support import Recorder, turns, until
+from .support import Recorder, traced, turns, until
 from .transports import TAKEN, TransportTestCase, arrived, received
 
 
@@ -473,14 +472,12 @@ class MemoryTests(TransportTestCase):
             if streaming:
                 producer.resumeProducing()
             await turns(50)
-            tracemalloc.start()
-            self.addCleanup(tracemalloc.stop)
-            before = tracemalloc.get_traced_memory()[0]
-            for _ in range(200):
-                raw.recv()
-                await turns(3)
-            gc.collect()
-            self.assertLess(tracemalloc.get_traced_memory()[0] - before, 200_000)
+            with traced() as added:
+                for _ in range(200):
+                    raw.recv()
+                    await turns(3)
+                gc.collect()
+                self.assertLess(added(), 200_000)
             self.assertGreater(producer.written, 200)
             self.assertLess(transport.getWriteBufferSize(), 65_536 + 10_001)
             transport.abortConnection()
