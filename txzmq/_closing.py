@@ -7,6 +7,7 @@ Before that, what waits in our own queues may get its time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from threading import Thread
 from typing import Any, Optional, Protocol
@@ -26,6 +27,13 @@ log = Logger()
 #: seconds and on top of the time for sending.  They need milliseconds; what takes
 #: longer is a socket that somebody else has left open.
 GRACE = 1.0
+
+_GIVEN_UP = "libzmq has given up what it had"
+
+_NOT_TERMINATED = (
+    "the context cannot be terminated: a socket that is not ours is open in it, or libzmq is"
+    " still sending"
+)
 
 
 class Closable(Protocol):
@@ -60,7 +68,9 @@ class Termination:
         self._thread: Optional[Thread] = None
 
         def terminate() -> None:
-            context.term()
+            # An error is that of somebody else, who terminates it as well.
+            with suppress(zmq.ZMQError):
+                context.term()
             done()
 
         thread = Thread(target=terminate, name="txzmq-terminate", daemon=True)
@@ -113,9 +123,10 @@ class Closing:
         self._lost = (0, 0)
         self._until = inf if seconds is None else reactor.seconds() + seconds
         self._wasLate = False
-        self._open: set[Any] = set()
+        self._open: set[Closable] = set()
         self._termination: Optional[Termination] = None
         self._isTerminating = False
+        self._isOver = False
         self._timer: Optional[IDelayedCall] = None
         self._waiting: list[Deferred[None]] = []
 
@@ -127,7 +138,7 @@ class Closing:
         self._waiting.append(waiting)
         return waiting
 
-    def begin(self, connections: set[Any]) -> None:
+    def begin(self, connections: set[Closable]) -> None:
         """
         :param connections: those that are open; they leave it as they close.
         """
@@ -190,6 +201,9 @@ class Closing:
         self._end(_GIVEN_UP if gaveUp else "")
 
     def _end(self, why: str) -> None:
+        if self._isOver:
+            return
+        self._isOver = True
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
@@ -197,12 +211,15 @@ class Closing:
         self._shut = self._terminate = _nothing
         self._open = set()
         self._termination = None
+        finished, self._finished = self._finished, _nothing
+        finished()
+        self._tell(why)
+
+    def _tell(self, why: str) -> None:
         waiting, self._waiting = self._waiting, []
         messages, size = self._lost
         reasons = [f"{messages} messages, {size} bytes, waited to be sent"] if messages else []
         reasons += [why] if why else []
-        finished, self._finished = self._finished, _nothing
-        finished()
         if reasons:
             text = f"not everything could be sent: {', and '.join(reasons)}"
             log.error("A factory was closed: {text}", text=text)
@@ -217,11 +234,3 @@ def _nothing(*args: object) -> None:
     """
     It has ended.
     """
-
-
-_GIVEN_UP = "libzmq has given up what it had"
-
-_NOT_TERMINATED = (
-    "the context cannot be terminated: a socket that is not ours is open in it, or libzmq is"
-    " still sending"
-)
