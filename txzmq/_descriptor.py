@@ -408,6 +408,9 @@ class Descriptor(Owned):
         """
         address = f"inproc://txzmq-monitor-{next(_monitors)}"
         try:
+            # Not all of pyzmq's backends hear what libzmq says to that.
+            if self.socket.closed:
+                raise zmq.ZMQError(zmq.ENOTSOCK)
             pair: zmq.Socket[bytes] = self.socket.context.socket(zmq.PAIR)
             try:
                 pair.setsockopt(zmq.LINGER, 0)

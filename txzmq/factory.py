@@ -133,7 +133,10 @@ class ZmqFactory:
         if not self._isOurs():
             raise ZmqForkedError()
         if self._context is None and not self._isShutDown:
-            self._context = zmq.Context()
+            try:
+                self._context = zmq.Context()
+            except zmq.ZMQError as error:
+                raise socketError(error) from error
             self._process = os.getpid()
             self._configure(self._context)
         return self._context
