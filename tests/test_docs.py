@@ -274,6 +274,12 @@ class SnippetTests(ProgramTestCase):
         """
         self.check()
 
+    def test_processes(self) -> None:
+        """
+        Processes send their results.
+        """
+        self.check()
+
     def test_producer(self) -> None:
         """
         A producer writes when there is room.
@@ -300,7 +306,7 @@ class SnippetTests(ProgramTestCase):
 
     def test_threads(self) -> None:
         """
-        A thread hands its result to the reactor.
+        A thread hands its result to the reactor, since it is refused itself.
         """
         self.check()
 

@@ -1,6 +1,13 @@
 from twisted.internet import reactor, threads
 
-from txzmq import ZmqEndpoint, ZmqEndpointType, ZmqFactory, ZmqPullConnection, ZmqPushConnection
+from txzmq import (
+    ZmqEndpoint,
+    ZmqEndpointType,
+    ZmqFactory,
+    ZmqPullConnection,
+    ZmqPushConnection,
+    ZmqThreadError,
+)
 
 factory = ZmqFactory()
 factory.registerForShutdown()
@@ -13,12 +20,18 @@ def work():
     Runs in another thread: hands the result over, instead of sending it.
     """
     result = sum(range(1000))
+    try:
+        pusher.push(str(result))
+    except ZmqThreadError:
+        print("not from here")
     reactor.callFromThread(pusher.push, str(result))
+    reactor.callFromThread(pusher.push, "that is all")
 
 
 def onPull(message):
     print("got", message)
-    reactor.stop()
+    if message == [b"that is all"]:
+        reactor.stop()
 
 
 puller.onPull = onPull
