@@ -85,7 +85,12 @@ class Peer:
         command = [*before, sys.executable, program, *map(str, arguments)]
         self.lines: list[str] = []
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # It imports what we import.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         # Lines are read as they come, so that no peer ever waits for us.
         self._reader = threading.Thread(target=self._read, daemon=True)
