@@ -62,6 +62,12 @@ class DescriptorTests(SynchronousTestCase):
         self.assertEqual(everything - {"works", SOCKET, ENDPOINT}, set())
         self.assertEqual(set(scarce()[attempt][-1]), {"works"})
 
+    def test_context(self) -> None:
+        """
+        A context needs one.
+        """
+        self.check("context", SOCKET)
+
     def test_first(self) -> None:
         """
         The first socket of a context is not opened if libzmq would abort.
