@@ -37,9 +37,9 @@ TOLERANCES = {
     "blocks": Tolerance(0.05, 5_000, "blocks"),
     "objects": Tolerance(0.05, 5_000, "objects"),
     "descriptors": Tolerance(0.05, 25, "descriptors"),
-    "threads": Tolerance(0.0, 4, "threads"),
+    "threads": Tolerance(0.0, 6, "threads"),
     "calls": Tolerance(0.10, 100, "delayed calls"),
-    "connections": Tolerance(0.0, 6, "connections"),
+    "connections": Tolerance(0.0, 8, "connections"),
     "p50": Tolerance(2.0, 20, "ms"),
     "p99": Tolerance(2.0, 100, "ms"),
 }
