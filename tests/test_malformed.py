@@ -18,6 +18,7 @@ from txzmq import (
     ZmqConnection,
     ZmqDealerConnection,
     ZmqPairConnection,
+    ZmqProtocol,
     ZmqPullConnection,
     ZmqREPConnection,
     ZmqREQConnection,
@@ -26,6 +27,7 @@ from txzmq import (
 )
 
 from .support import ENDLESS, STEADY, Recorder, ZmqTestCase, alive, inThread, turns, until
+from .transports import TransportTestCase, received
 
 #: Frames: any bytes, those that mean something to somebody, and long ones.
 FRAMES = st.one_of(
@@ -237,6 +239,162 @@ class MalformedTests(ZmqTestCase):
         def check(envelope: list[bytes], body: list[bytes]) -> None:
             self.feed(rep, raw, [[*envelope, b"", *body]])
             self.assertEqual(raw.recv_multipart(), [*envelope, b"", *body])
+
+        check()
+
+
+#: What subscribers send: subscriptions, their ends, and anything else.
+UPSTREAM = st.lists(
+    st.one_of(FRAMES, st.sampled_from([b"\1", b"\1good", b"\0good", b"\1other", b"\0other"])),
+    min_size=1,
+    max_size=5,
+)
+
+
+class CountingProtocol(ZmqProtocol):
+    """
+    Counts its messages, and answers if it is to.
+    """
+
+    answers = False
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.isLost = False
+
+    def messageReceived(self, parts: list[bytes]) -> None:
+        self.count += 1
+        if self.answers:
+            self.transport.write(parts)
+
+    def connectionLost(self, reason: Any) -> None:
+        self.isLost = True
+
+
+class Answering(CountingProtocol):
+    """
+    Answers with what was asked.
+    """
+
+    answers = True
+
+
+class MalformedTransportTests(TransportTestCase):
+    """
+    The same for transports, of each type of socket.
+    """
+
+    def tearDown(self) -> None:
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def against(self, zmqType: int, rawType: int, protocol: Any = CountingProtocol) -> Any:
+        """
+        :return: a function that has the other end send some messages, and lets them
+            be read; transport, protocol and the other end.
+        """
+        transport, receiver, raw = self.facing(zmqType, rawType, protocol)
+        transport.readBudget = ENDLESS
+
+        def feed(batch: list[list[bytes]]) -> None:
+            for message in batch:
+                raw.send_multipart(message)
+            transport.doRead()
+            self.assertFalse(receiver.isLost)
+
+        return feed, transport, receiver, raw
+
+    def test_anything(self) -> None:
+        """
+        Where any message is welcome, every one is delivered.
+        """
+        for zmqType, rawType in (
+            (zmq.PULL, zmq.PUSH),
+            (zmq.DEALER, zmq.DEALER),
+            (zmq.ROUTER, zmq.DEALER),
+            (zmq.PAIR, zmq.PAIR),
+        ):
+            feed, _, protocol, _ = self.against(zmqType, rawType)
+
+            @STEADY
+            @given(BATCHES)
+            def check(batch: list[list[bytes]]) -> None:
+                before = protocol.count  # noqa: B023
+                feed(batch)  # noqa: B023
+                self.assertEqual(protocol.count - before, len(batch))  # noqa: B023
+
+            check()
+
+    def test_subscribers(self) -> None:
+        """
+        So is what publishers send, to whom has subscribed to all of it.
+        """
+        for zmqType in (zmq.SUB, zmq.XSUB):
+            feed, transport, protocol, raw = self.against(zmqType, zmq.PUB)
+            transport.subscribe(b"")
+            transport.doRead()
+            raw.poll(0)
+
+            @STEADY
+            @given(BATCHES)
+            def check(batch: list[list[bytes]]) -> None:
+                before = protocol.count  # noqa: B023
+                feed(batch)  # noqa: B023
+                self.assertEqual(protocol.count - before, len(batch))  # noqa: B023
+
+            check()
+
+    def test_publisher(self) -> None:
+        """
+        A publisher survives what subscribers send, and goes on to serve others; also
+        a message whose end libzmq swallows, a subscription that it has already.
+        """
+        for zmqType in (zmq.XPUB, zmq.PUB):
+            feed, transport, _, _ = self.against(zmqType, zmq.XSUB)
+            good = self.beside(transport, zmq.XSUB)
+            good.send(b"\1good")
+            transport.doRead()
+
+            @STEADY
+            @given(st.lists(UPSTREAM, min_size=1, max_size=10))
+            def check(batch: list[list[bytes]]) -> None:
+                feed(batch)  # noqa: B023
+                transport.write(b"good news")  # noqa: B023
+                self.assertEqual(received(good), [[b"good news"]])  # noqa: B023
+
+            check()
+
+    def test_strictServer(self) -> None:
+        """
+        A REP survives what a DEALER sends, and answers others.
+        """
+        feed, transport, _, raw = self.against(zmq.REP, zmq.DEALER, Answering)
+        good = self.beside(transport, zmq.REQ)
+
+        @STEADY
+        @given(BATCHES)
+        def check(batch: list[list[bytes]]) -> None:
+            feed(batch)
+            good.send(b"good")
+            transport.doRead()
+            self.assertEqual(good.recv(), b"good")
+            received(raw)
+
+        check()
+
+    def test_strictClient(self) -> None:
+        """
+        A REQ takes the first reply that is one, and asks on.
+        """
+        feed, transport, protocol, raw = self.against(zmq.REQ, zmq.ROUTER)
+
+        @STEADY
+        @given(BATCHES)
+        def check(batch: list[list[bytes]]) -> None:
+            transport.write(b"question")
+            before = protocol.count
+            client, *_ = raw.recv_multipart()
+            feed([[client, *message] for message in [*batch, [b"", b"answer"]]])
+            self.assertEqual(protocol.count - before, 1)
 
         check()
 
