@@ -28,7 +28,7 @@ from txzmq import (
 )
 
 from .messages import UNANSWERED, Book, identify
-from .process import OWED, Asker, Console, Pace, Talker, connection, countLog, every, opened
+from .process import OWED, ROOM, Asker, Console, Pace, Talker, connection, countLog, every, opened
 
 #: What is published is about these.
 TOPICS = (b"a/", b"b/", b"c/", b"d/")
@@ -215,11 +215,11 @@ class Peer:
         bound.onPull = take
 
     def _servers(self, own: dict[str, str]) -> None:
+        # They drop what there is no room for, and libzmq sees late that there is.
+        more = {"highWaterMark": ROOM, "maxPendingReplies": OWED}
         for rep in (
-            self._connection(
-                ZmqREPConnection, f"req-{self._name}", self._first, maxPendingReplies=OWED
-            ),
-            connection(self._factory, ZmqREPConnection, "bind", own["rep"], maxPendingReplies=OWED),
+            self._connection(ZmqREPConnection, f"req-{self._name}", self._first, **more),
+            connection(self._factory, ZmqREPConnection, "bind", own["rep"], **more),
         ):
             rep.gotMessage = replier(rep, self._book)
 
