@@ -216,6 +216,15 @@ def signalled(connection: Any) -> bool:
     return bool(select.select([connection], [], [], 0)[0])
 
 
+def ourReaders() -> set[Any]:
+    """
+    :return: what the reactor reads, without what is its own: some make that anew
+        when they have begun to run.
+    """
+    every = set(reactor.getReaders())
+    return {reader for reader in every if not type(reader).__module__.startswith("twisted.")}
+
+
 def alive(kind: type) -> int:
     """
     :return: how many objects of this class there are in the whole process.

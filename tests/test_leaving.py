@@ -38,7 +38,7 @@ from txzmq import (
     createZmqConnection,
 )
 
-from .support import Recorder, ZmqTestCase, descriptors, descriptorsBefore, turns, until
+from .support import Recorder, ZmqTestCase, descriptors, descriptorsBefore, ourReaders, turns, until
 
 CLASSES = [
     ZmqDealerConnection,
@@ -244,7 +244,7 @@ class NothingLeftTests(ZmqTestCase):
         return {
             "threads": threads(),
             "calls": {call for call in reactor.getDelayedCalls() if "txzmq" in str(call)},
-            "readers": set(reactor.getReaders()),
+            "readers": ourReaders(),
             "writers": set(reactor.getWriters()),
             "files": set(os.listdir(self.directory)),
         }

@@ -44,6 +44,7 @@ from .support import (
     descriptors,
     descriptorsBefore,
     inThread,
+    ourReaders,
     turns,
     until,
 )
@@ -310,7 +311,7 @@ class WhenTests(MonitorTestCase):
         its monitor reads what libzmq has left to say, and goes too.
         """
         before = await descriptorsBefore()
-        readers = set(reactor.getReaders())
+        readers = ourReaders()
         for cls in (Pull, Push):
             connection = self.bound(cls)
             connection.enableMonitor()
@@ -321,7 +322,7 @@ class WhenTests(MonitorTestCase):
             self.failureResultOf(waiting, ZmqClosedError)
             self.assertEqual(self.factory.connections, set())
             count = len(connection.eventReceived.events)
-            await until(lambda: set(reactor.getReaders()) == readers)
+            await until(lambda: ourReaders() == readers)
             self.assertEqual(len(connection.eventReceived.events), count)
         self.factory.shutdown()
         await until(lambda: descriptors() <= before)
@@ -745,16 +746,16 @@ class EventTests(MonitorTestCase):
         """
         The monitor is a reader of its own, and can be told from others.
         """
-        before = set(reactor.getReaders())
+        before = ourReaders()
         connection = self.bound(Pull)
-        [monitor] = set(reactor.getReaders()) - before - {connection}
+        [monitor] = ourReaders() - before - {connection}
         verifyObject(IReadDescriptor, monitor)
         self.assertEqual(monitor.logPrefix(), "ZMQ")
         self.assertGreater(monitor.fileno(), -1)
         connection.shutdown()
         self.assertEqual(monitor.fileno(), -1)
         monitor.doRead()
-        self.assertEqual(set(reactor.getReaders()), before)
+        self.assertEqual(ourReaders(), before)
 
 
 class ClosingTests(MonitorTestCase):
@@ -775,14 +776,14 @@ class ClosingTests(MonitorTestCase):
             lambda c: c.shutdown(),
         ]
         before = await descriptorsBefore()
-        readers = len(reactor.getReaders())
+        readers = len(ourReaders())
         for cls in (Push, Unwatched):
             for order in itertools.permutations(steps):
                 connection = cls(self.factory)
                 for step in order:
                     step(connection)
                 connection.shutdown()
-        self.assertEqual(len(reactor.getReaders()), readers)
+        self.assertEqual(len(ourReaders()), readers)
         self.factory.shutdown()
         await until(lambda: descriptors() <= before)
 
@@ -793,14 +794,14 @@ class ClosingTests(MonitorTestCase):
         """
 
         def byReactor(connection: Any) -> None:
-            for reader in reactor.getReaders():
+            for reader in ourReaders():
                 if reader not in readers:
                     reactor.removeReader(reader)
                     reader.connectionLost(None)
 
         # The reactor runs, and has its own readers, from the first wait on.
         before = await descriptorsBefore()
-        readers = set(reactor.getReaders())
+        readers = ourReaders()
         for close in (
             lambda connection: connection.shutdown(),
             lambda connection: connection.stopProducing(),
@@ -816,7 +817,7 @@ class ClosingTests(MonitorTestCase):
             self.assertIs(client.factory, None)
             self.factory.shutdown()
             await until(lambda: descriptors() <= before)
-        self.assertEqual(set(reactor.getReaders()), readers)
+        self.assertEqual(ourReaders(), readers)
 
     async def test_closedInside(self) -> None:
         """
@@ -896,9 +897,9 @@ class ClosingTests(MonitorTestCase):
         cannot be opened; one that is open stays so.
         """
         self.factory.maxSockets = 1
-        readers = len(reactor.getReaders())
+        readers = len(ourReaders())
         self.assertRaises(ZmqSocketError, self.bound, Pull)
-        self.assertEqual((self.factory.connections, len(reactor.getReaders())), (set(), readers))
+        self.assertEqual((self.factory.connections, len(ourReaders())), (set(), readers))
         self.newFactory()
         self.factory.maxSockets = 1
         connection = Unwatched(self.factory)

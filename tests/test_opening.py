@@ -46,6 +46,7 @@ from .support import (
     descriptors,
     descriptorsBefore,
     inThread,
+    ourReaders,
     program,
     turns,
     until,
@@ -137,14 +138,14 @@ class OpeningTestCase(ZmqTestCase):
         """
         before = await descriptorsBefore()
         factory = self.factory
-        readers = set(reactor.getReaders())
+        readers = ourReaders()
         for _ in range(2):
             error = self.failureResultOf(open()).value
             for cls in errors:
                 self.assertIsInstance(error, cls)
             if factory.connections is not None:
                 self.assertEqual(factory.connections, set())
-            self.assertEqual(set(reactor.getReaders()), readers)
+            self.assertEqual(ourReaders(), readers)
         factory.shutdown()
         await until(lambda: descriptors() <= before)
         return error

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from txzmq import ZmqClosedError, ZmqFactory, ZmqUnsentError
 
-from .support import Recorder, alive, inThread, turns
+from .support import Recorder, alive, inThread, ourReaders, turns
 from .transports import TAKEN, Recording, TransportTestCase, arrived, received
 
 #: Ways to close.
@@ -154,7 +154,7 @@ class OnceTests(TransportTestCase):
         Nothing remains with the reactor: no reader, and no call.
         """
         await turns(5)
-        before = len(reactor.getReaders()), len(reactor.getDelayedCalls())
+        before = len(ourReaders()), len(reactor.getDelayedCalls())
         for way in WAYS:
             transport, protocol, raw = self.stalled(zmq.ROUTER, zmq.DEALER, routing_id=b"a")
             transport.enableMonitor()
@@ -165,7 +165,7 @@ class OnceTests(TransportTestCase):
             getattr(transport, way)()
             await protocol.lost.wait()
             await turns(5)
-            after = len(reactor.getReaders()), len(reactor.getDelayedCalls())
+            after = len(ourReaders()), len(reactor.getDelayedCalls())
             self.assertEqual(after, before, way)
 
 
