@@ -98,11 +98,11 @@ class Peer:
         case.addCleanup(self.kill)
 
     @property
-    def pid(self) -> int:
+    def descriptors(self) -> int:
         """
-        The number of the process.
+        How many file descriptors it has open.
         """
-        return self._process.pid
+        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
 
     @property
     def numbers(self) -> list[int]:

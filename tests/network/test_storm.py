@@ -5,7 +5,6 @@ connect again at once.
 
 from __future__ import annotations
 
-import os
 import resource
 from pathlib import Path
 
@@ -118,9 +117,8 @@ class StormTests(ZmqTestCase):
             addresses = server.lines[0].split()
             crowds = crowds or self.crowds(addresses)
             await self.assertServed(crowds, number)
-            directory = f"/proc/{server.pid}/fd"
-            first = first or len(os.listdir(directory))
-            await eventually(lambda where=directory: len(os.listdir(where)) == first)
+            first = first or server.descriptors
+            await eventually(lambda one=server, count=first: one.descriptors == count)
             server.tell("how long?")
             await server.says(2)
             print(f"killed: {server.lines[1]} s the longest wait, {first} descriptors")
