@@ -16,7 +16,9 @@ from twisted.trial.unittest import TestCase
 
 from txzmq import ZmqPullConnection
 
-from .soak.fuzz import TARGETS, Fuzz, Pull, Rep, Target, _portOf
+from .soak.fuzz import Fuzz
+from .soak.garbage import portOf
+from .soak.targets import TARGETS, Pull, Rep, Target
 from .support import PATIENCE, descriptors, descriptorsBefore, turns, until
 
 #: Fixed: the same messages each time.
@@ -195,7 +197,7 @@ class StrangerTests(TestCase):
         fuzz = Fuzz(1, SEED, [Rep])
         (target,) = fuzz.targets
         await target.start()
-        strangers = [socket.create_connection(_portOf(target.address)) for _ in range(100)]
+        strangers = [socket.create_connection(portOf(target.address)) for _ in range(100)]
         for index, stranger in enumerate(strangers):
             stranger.send((b"\xff" + bytes(8) + b"\x7f\x03")[:index])
         await target.settle()
