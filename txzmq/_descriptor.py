@@ -254,7 +254,12 @@ class Descriptor(Owned):
             if isOurs:
                 if linger != 0:
                     _settle(socket)
-                socket.close(linger)
+                try:
+                    socket.close(linger)
+                except zmq.ZMQError:
+                    # Not all of pyzmq's backends can set the time if the context is
+                    # terminated, and nothing is sent any more then.
+                    socket.close()
                 for file in (self._files or {}).values():
                     _ipc.remove(file)
             else:

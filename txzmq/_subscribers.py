@@ -36,8 +36,9 @@ class Subscribers:
         """
         A subscription, its end, or something that a subscriber sent upstream.
         """
-        # First: the list is the receiver's, who may take it apart, or ask.
-        kind, topic = message[0][:1], message[0][1:]
+        # First: the list is the receiver's, who may take it apart, or ask.  The last
+        # frame: one that libzmq takes for a subscription ends what it delivers.
+        kind, topic = message[-1][:1], message[-1][1:]
         if kind == _SUBSCRIBE:
             self._topics.add(topic)
         elif kind == _UNSUBSCRIBE:
