@@ -47,8 +47,9 @@ _MOST_LATE = 1000
 #: reach it.
 MARK = 200
 
-#: The same for what is dropped, rather than refused, when there is no room.
-ROOM = 2000
+#: The same for what is dropped, rather than refused, when there is no room: enough
+#: for a machine that stands still for many seconds.
+ROOM = 20_000
 
 #: How many requests to remember that are never answered.
 OWED = 200
