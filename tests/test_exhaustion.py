@@ -41,7 +41,7 @@ def scarce() -> dict[str, list[list[str]]]:
         descriptors that were left.
     """
     program = [sys.executable, "-m", "tests.scarce"]
-    return dict(json.loads(subprocess.check_output(program, timeout=PATIENCE * 2)))
+    return dict(json.loads(subprocess.check_output(program, timeout=PATIENCE * 5)))
 
 
 class DescriptorTests(SynchronousTestCase):
