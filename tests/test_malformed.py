@@ -363,6 +363,26 @@ class MalformedTransportTests(TransportTestCase):
 
             check()
 
+    def test_knowsItsSubscribers(self) -> None:
+        """
+        A publisher knows what is subscribed to, however that was said: who is told
+        that somebody has subscribed is right.
+        """
+        feed, transport, _, raw = self.against(zmq.XPUB, zmq.XSUB)
+
+        @STEADY
+        @given(st.lists(UPSTREAM, min_size=1, max_size=10))
+        def check(batch: list[list[bytes]]) -> None:
+            feed(batch)
+            for topic in (b"good", b"other", b"something"):
+                received(raw)
+                transport.write(topic)
+                waiting = transport.whenSubscribed(topic).addErrback(lambda failure: None)
+                self.assertEqual(waiting.called, received(raw) == [[topic]])
+                waiting.cancel()
+
+        check()
+
     def test_strictServer(self) -> None:
         """
         A REP survives what a DEALER sends, and answers others.
