@@ -92,6 +92,11 @@ _UNSUITABLE = [
         "the select that is under way holds what it waits for",
         _TOLERANT | {"uvloop", "gi", "tksupport"},
     ),
+    (
+        re.compile(r"test_pausing\.py::PausingTests::test_(closed|noSpinning)$"),
+        "counts delayed calls, and Tk is served by one",
+        _TOLERANT | {"uvloop", "gi", "threadedselect", "interleaved", "tkinter"},
+    ),
 ]
 
 
