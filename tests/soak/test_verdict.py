@@ -50,7 +50,7 @@ class VerdictTests(SynchronousTestCase):
         """
         What grows a little with each sample is found.
         """
-        growth = {"heap": 15_000.0, "descriptors": 0.1, "calls": 0.2}
+        growth = {"heap": 30_000.0, "descriptors": 0.1, "calls": 0.2}
         self.assertEqual(bad(samples(**growth), {}), ["heap", "descriptors", "calls"])
 
     def test_broken(self) -> None:

@@ -33,7 +33,7 @@ class Tolerance(NamedTuple):
 #: whole pages only.  Latency has room: the machine may have other things to do.
 TOLERANCES = {
     "memory": Tolerance(0.25, 16 << 20, "MiB", 1 / (1 << 20)),
-    "heap": Tolerance(0.25, 8 << 20, "MiB", 1 / (1 << 20)),
+    "heap": Tolerance(0.25, 16 << 20, "MiB", 1 / (1 << 20)),
     "blocks": Tolerance(0.05, 5_000, "blocks"),
     "objects": Tolerance(0.05, 5_000, "objects"),
     "descriptors": Tolerance(0.05, 25, "descriptors"),
