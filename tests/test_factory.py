@@ -42,8 +42,9 @@ def run(program: str) -> str:
     """
     :return: what a Python program prints.
     """
+    # Some leave a socket open; in Python's development mode that is worth a warning.
     result = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-W", "ignore::ResourceWarning", "-c", program],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=PATIENCE,
