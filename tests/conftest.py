@@ -65,6 +65,15 @@ def pytest_report_header() -> str:
     return f"reactor: {_reactor or 'default'}; garbage collector: {'on' if _collects else 'off'}"
 
 
+def pytest_unconfigure() -> None:
+    """
+    Let the thread of a threadedselect reactor end, which Python waits for.
+    """
+    from twisted.internet import reactor
+
+    getattr(reactor, "_cleanUpThread", lambda: None)()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     Skip what cannot be here, with the reason.

@@ -30,7 +30,7 @@ from txzmq import (
     createZmqConnection,
 )
 
-from .support import Recorder, ZmqTestCase, descriptors, descriptorsBefore, ourReaders, turns, until
+from .support import Recorder, ZmqTestCase, descriptors, descriptorsBefore, turns, until
 
 _names = (f"inproc://closing-{number}" for number in itertools.count())
 
@@ -77,7 +77,7 @@ class Case:
         self.got = Recorder()
         self.answers: dict[int, list[Any]] = {}
         self.acts: dict[str, Callable[[], object]] = {}
-        self.readers = ourReaders()
+        self.readers = set(reactor.getReaders())
         self.calls = set(reactor.getDelayedCalls())
         self._threads: list[Thread] = []
         self._raws: list[Any] = []
@@ -233,7 +233,7 @@ class Case:
             [len(ends) for ends in self.answers.values()], [1] * len(self.answers), row
         )
         test.assertEqual(self.acts, {}, row)
-        test.assertEqual(ourReaders() - self.readers, set(), row)
+        test.assertEqual(set(reactor.getReaders()) - self.readers, set(), row)
         test.assertEqual(set(reactor.getDelayedCalls()) - self.calls, set(), row)
         test.assertEqual([str(failure) for failure in test.flushLoggedErrors()], [], row)
 
@@ -546,19 +546,8 @@ TRANSPORT_STATES = [
     handleClosedWatching,
 ]
 
-#: In these, somebody terminates the context, which libzmq can do once at a time.
-TERMINATED = {
-    terminated,
-    terminatedUnseen,
-    terminatedMonitored,
-    contextTerminated,
-    contextTerminatedWatching,
-}
-
 #: What cannot be, by states.
 IMPOSSIBLE: dict[str, set[Any]] = {
-    "factoryShutdown": TERMINATED,
-    "factoryClose": TERMINATED | {socketClosed, socketClosedMonitored, socketClosedWaiting},
     # The reactor stumbles itself over a descriptor that has been closed.
     "disconnectAll": {
         socketClosed,
@@ -605,7 +594,7 @@ def factoryClose(case: Case) -> None:
 
 def disconnectAll(case: Case) -> None:
     # As the reactor does it when it stops.
-    readers = ourReaders() - case.readers
+    readers = set(reactor.getReaders()) - case.readers
     for reader in readers:
         reactor.removeReader(reader)
     for reader in readers:

@@ -17,7 +17,7 @@ COUNT = 1000
 LARGE = 1 << 18
 
 #: Calls that happen once per scenario, not once per message.
-FEW = 10
+FEW = 20
 
 
 async def counted(scenario: str) -> dict[str, int]:

@@ -29,7 +29,7 @@ from txzmq import (
 )
 
 from .peers import FRAMES, Peer, eventually, numbered, numberOf, ownHost
-from .support import Recorder, turns
+from .support import Recorder, turns, until
 from .transports import Recording, TransportTestCase
 
 #: How often a peer is killed.
@@ -420,6 +420,7 @@ class ReqTests(TransportTestCase):
         waiting[1].cancel()
         server = self.serve(address)
         self.assertEqual([await waiting[0], await waiting[2]], [[b"2"], [b"4"]])
+        await until(lambda: len(server.numbers) == 2)
         self.assertEqual(server.numbers, [2, 4])
 
 

@@ -29,7 +29,7 @@ from ._frames import Message, toFrames
 from ._outbox import Outbox
 from ._whole import NOBLOCK
 from .endpoint import ZmqEndpoint, ZmqEndpointType
-from .errors import ZmqAgainError, ZmqClosedError, ZmqEndpointError, ZmqOptionError
+from .errors import ZmqAgainError, ZmqClosedError, ZmqEndpointError, ZmqOptionError, ZmqSocketError
 from .events import SocketEvent
 from .interfaces import IZmqFactory, IZmqMonitored
 from .monitor import Monitored
@@ -415,6 +415,7 @@ class ZmqConnection(Monitored):
         self._closeSocket()
 
     def _socketLost(self, reason: Failure) -> None:
+        self._noteLoss(self.factory, reason)
         # Closed first, in case that an override does not call ours.
         self._closeSocket()
         self.connectionLost(reason)
@@ -444,7 +445,9 @@ class ZmqConnection(Monitored):
         descriptor.pause()
         # A little more, so that what libzmq gives up is known to be late.
         linger = -1 if seconds is None else int(seconds * 1000) + 2 * (seconds > 0)
-        descriptor.setOption(zmq.LINGER, linger)
+        # Somebody may have closed the socket, or its context.
+        with suppress(ZmqSocketError):
+            descriptor.setOption(zmq.LINGER, linger)
         if self._outbox is not None and len(self._outbox.queue):
             self._outbox.emptied = lambda: close(self)
         else:

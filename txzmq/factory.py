@@ -107,6 +107,7 @@ class ZmqFactory:
     _context: Optional[zmq.Context[zmq.Socket[bytes]]] = None
     _isInUse = False
     _isShutDown = False
+    _isContextLost = False
     _trigger: Optional[tuple[Any, Any]] = None
     _closing: Optional[Closing] = None
 
@@ -199,6 +200,22 @@ class ZmqFactory:
         self._lingers.add(self.lingerPeriod)
         return socket
 
+    def contextLost(self) -> None:
+        """
+        Somebody else terminates the context, so we must not: libzmq aborts when two
+        threads do.  Connections that hear of it tell.
+        """
+        self._isContextLost = True
+
+    def _askContext(self) -> None:
+        if self._isInUse and self._isOurs() and self._context is not None:
+            try:
+                if not self._isContextLost:
+                    self._context.socket(zmq.PAIR).close(0)
+            except zmq.ZMQError as error:
+                if error.errno not in _SCARCE:
+                    self.contextLost()
+
     def registerForShutdown(self) -> None:
         """
         Shut the factory down when the reactor stops.
@@ -274,6 +291,8 @@ class ZmqFactory:
             connection._claimToClose()
         self._isShutDown = True
         if self._isOurs():
+            # As long as sockets of ours are open it cannot go while it is asked.
+            self._askContext()
             for connection in list(connections):
                 connection._meetItself()
         return connections if isinstance(connections, _Connections) else _Connections(connections)
@@ -317,22 +336,14 @@ class ZmqFactory:
 
     def _terminate(self, done: Callable[[], object]) -> Optional[Termination]:
         self.connections = None
+        self._askContext()
         context, self._context = self._context, None
         if context is not None and not self._isOurs():
             keep(context)
             context = None
-        if context is None or (self._isInUse and _isTerminating(context)):
+        if context is None or self._isContextLost:
             return None
         return Termination(context, max(self._lingers, default=0), done)
-
-
-def _isTerminating(context: zmq.Context[Any]) -> bool:
-    # Somebody else may, or have done so; libzmq aborts when two threads do.
-    try:
-        context.socket(zmq.PAIR).close(0)
-    except zmq.ZMQError as error:
-        return error.errno not in _SCARCE
-    return False
 
 
 def _check(name: str, value: object) -> None:

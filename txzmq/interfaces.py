@@ -57,6 +57,11 @@ class IZmqFactory(Interface):
         :raise ZmqOptionError: a setting has a value that cannot be.
         """
 
+    def contextLost() -> None:
+        """
+        A socket has failed because somebody else terminates the context.
+        """
+
 
 class IZmqMonitored(Interface):
     """

@@ -28,7 +28,7 @@ from ._callbacks import call, failQuietly
 from ._descriptor import Descriptor, ReadBudget
 from .errors import ZmqClosedError, ZmqOptionError
 from .events import SocketEvent, decode
-from .interfaces import IZmqReactor
+from .interfaces import IZmqFactory, IZmqReactor
 
 #: All events, also those that are yet to be invented, but for two.  When the process
 #: has no file descriptor left, libzmq tells half a million times a second that it
@@ -361,6 +361,13 @@ class Monitored:
         """
         if self._monitor is not None:
             self._monitor.peers.left(address)
+
+    def _noteLoss(self, factory: IZmqFactory, reason: Failure) -> None:
+        """
+        The socket has failed, or is closed, and this is why.
+        """
+        if getattr(reason.value, "errno", None) == zmq.ETERM:
+            factory.contextLost()
 
     def _meetItself(self) -> None:
         """

@@ -405,6 +405,7 @@ class ZmqTransport(Monitored):
         The socket has failed, or the reactor stops, or the factory shuts down:
         close now.  libzmq gets what it takes.
         """
+        self._noteLoss(self._factory, reason)
         if self._ending is None:
             if self._descriptor is not None and self._descriptor.isGone:
                 # The reactor has noticed it first, and knows less.
