@@ -50,6 +50,8 @@ class Running(threading.Thread):
         self.start()
         while not self.messages:
             blockingCallFromThread(reactor, lambda: None)
+        # The other one, which has nothing to read, in the same turn at the latest.
+        blockingCallFromThread(reactor, lambda: None)
 
     def stop(self) -> None:
         reactor.callFromThread(reactor.stop)
