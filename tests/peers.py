@@ -111,6 +111,14 @@ class Peer:
         """
         return [int(line) for line in list(self.lines) if line.lstrip("-").isdigit()]
 
+    @property
+    def last(self) -> int:
+        """
+        The last number that it has said; -1 if there is none.
+        """
+        numbers = (line for line in reversed(self.lines) if line.lstrip("-").isdigit())
+        return int(next(numbers, "-1"))
+
     def kill(self) -> None:
         """
         Kill it, without a warning; what it has said is there afterwards.
