@@ -19,7 +19,7 @@ from ._advice import socketError
 from ._closing import GRACE, Closing, Termination
 from ._owner import keep
 from ._spare import checkForContext
-from .errors import ZmqClosedError, ZmqError, ZmqForkedError, ZmqOptionError
+from .errors import ZmqClosedError, ZmqForkedError, ZmqOptionError
 from .interfaces import IZmqFactory
 
 if TYPE_CHECKING:
@@ -181,18 +181,14 @@ class ZmqFactory:
         if self._isShutDown:
             raise ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
         _check("lingerPeriod", self.lingerPeriod)
-        if not self._isOurs():
-            raise ZmqForkedError()
+        context: Any = self.context
         try:
-            context: Any = self.context
             if not self._isInUse:
                 checkForContext(context)
             # pyzmq looks for the reason of a refusal too late to be sure of it.
             if socketType not in _SOCKET_TYPES:
                 raise zmq.ZMQError(errno.EINVAL)
             socket: zmq.Socket[bytes] = context.socket(socketType)
-        except ZmqError:
-            raise
         except zmq.ZMQError as error:
             raise socketError(error) from error
         self._isInUse = True
@@ -208,13 +204,17 @@ class ZmqFactory:
         self._isContextLost = True
 
     def _askContext(self) -> None:
-        if self._isInUse and self._isOurs() and self._context is not None:
-            try:
-                if not self._isContextLost:
-                    self._context.socket(zmq.PAIR).close(0)
-            except zmq.ZMQError as error:
-                if error.errno not in _SCARCE:
-                    self.contextLost()
+        """
+        Find out whether somebody else terminates the context.
+        """
+        context = self._context
+        if context is None or not self._isInUse or self._isContextLost or not self._isOurs():
+            return
+        try:
+            context.socket(zmq.PAIR).close(0)
+        except zmq.ZMQError as error:
+            if error.errno not in _SCARCE:
+                self.contextLost()
 
     def registerForShutdown(self) -> None:
         """
