@@ -30,7 +30,7 @@ from txzmq import (
     createZmqConnection,
 )
 
-from .support import Recorder, ZmqTestCase, descriptors, descriptorsBefore, turns, until
+from .support import Recorder, ZmqTestCase, descriptors, descriptorsBefore, ourReaders, turns, until
 
 _names = (f"inproc://closing-{number}" for number in itertools.count())
 
@@ -77,7 +77,7 @@ class Case:
         self.got = Recorder()
         self.answers: dict[int, list[Any]] = {}
         self.acts: dict[str, Callable[[], object]] = {}
-        self.readers = set(reactor.getReaders())
+        self.readers = ourReaders()
         self.calls = set(reactor.getDelayedCalls())
         self._threads: list[Thread] = []
         self._raws: list[Any] = []
@@ -233,7 +233,7 @@ class Case:
             [len(ends) for ends in self.answers.values()], [1] * len(self.answers), row
         )
         test.assertEqual(self.acts, {}, row)
-        test.assertEqual(set(reactor.getReaders()) - self.readers, set(), row)
+        test.assertEqual(ourReaders() - self.readers, set(), row)
         test.assertEqual(set(reactor.getDelayedCalls()) - self.calls, set(), row)
         test.assertEqual([str(failure) for failure in test.flushLoggedErrors()], [], row)
 
@@ -594,7 +594,7 @@ def factoryClose(case: Case) -> None:
 
 def disconnectAll(case: Case) -> None:
     # As the reactor does it when it stops.
-    readers = set(reactor.getReaders()) - case.readers
+    readers = ourReaders() - case.readers
     for reader in readers:
         reactor.removeReader(reader)
     for reader in readers:
