@@ -299,8 +299,8 @@ class RouterTests(StalledTestCase):
             send(b"stopped", numbered(number))
             number += 1
             await awhile()
-        kept = [number for number in stopped.numbers if number < MANY]
-        self.assertEqual(kept, list(range(len(kept))))
+        # With gaps: the kernel may make some more room for it meanwhile.
+        self.assertEqual(stopped.numbers[0], 0)
         self.assertEqual(stopped.numbers, sorted(set(stopped.numbers)))
 
     async def test_connection(self) -> None:
