@@ -10,7 +10,7 @@ from typing import Any
 
 import zmq
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from txzmq import (
     ZmqClosedError,
@@ -252,6 +252,43 @@ class CloseTests(ZmqTestCase):
         await self.factory.close()
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertRaises(ZmqClosedError, stubborn.push, b"1")
+
+    async def test_failing(self) -> None:
+        """
+        A connection that fails to close is closed all the same.
+        """
+
+        class Failing(ZmqPushConnection):
+            def _closeWhenSent(self, *args: Any) -> None:
+                raise RuntimeError("no")
+
+        failing = Failing(self.factory)
+        await self.factory.close()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertRaises(ZmqClosedError, failing.push, b"1")
+
+    async def test_cancelled(self) -> None:
+        """
+        Who does not want to wait any longer can cancel that; it closes all the same.
+        """
+        self.bound(ZmqPullConnection)
+        closed, other = self.factory.close(PATIENCE), self.factory.close()
+        closed.addErrback(lambda failure: failure.trap(CancelledError))
+        closed.cancel()
+        self.assertIsNone(await other)
+
+    async def test_shutdownWithoutContext(self) -> None:
+        """
+        A shutdown meanwhile, when the context is the business of somebody else.
+        """
+        context: Any = self.factory.context
+        push = self.connected(Patient, NOWHERE)
+        push.sendWhenReady(b"12345").addErrback(lambda failure: None)
+        closed = self.factory.close(PATIENCE)
+        self.factory.contextLost()
+        self.factory.shutdown()
+        await self.assertUnsent(closed, 1, 5)
+        await inThread(context.destroy, 0)
 
     async def test_socketGone(self) -> None:
         """

@@ -14,7 +14,7 @@ import zmq
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txzmq import ZmqFactory, ZmqForkedError, ZmqPullConnection, ZmqThreadError
+from txzmq import ZmqFactory, ZmqForkedError, ZmqPullConnection, ZmqThreadError, _owner
 from txzmq._descriptor import Descriptor, ReadBudget
 from txzmq._owner import Owned
 
@@ -29,6 +29,7 @@ class FakeSocket:
     closed = False
 
     def __init__(self, fd: int) -> None:
+        self.closings: list[Any] = []
         self._answers = {zmq.FD: fd, zmq.TYPE: zmq.PULL}
 
     def getsockopt(self, option: int) -> int:
@@ -36,6 +37,14 @@ class FakeSocket:
         :return: its descriptor, or its type.
         """
         return self._answers[zmq.SocketOption(option)]
+
+    def close(self, linger: Any = None) -> None:
+        """
+        It can be closed, but for how long it lingers cannot be set.
+        """
+        self.closings.append(linger)
+        if linger is not None:
+            raise zmq.ContextTerminated()
 
 
 class Reader:
@@ -47,9 +56,9 @@ class Reader:
         self.lost: list[Any] = []
         self.fd = fd
         self.reactor = MemoryReactorClock()
-        socket: Any = FakeSocket(fd)
+        self.socket: Any = FakeSocket(fd)
         reader: Any = self
-        self.descriptor = Descriptor(socket, self.reactor, reader, reader, self._lose)
+        self.descriptor = Descriptor(self.socket, self.reactor, reader, reader, self._lose)
 
     def fileno(self) -> int:
         """
@@ -137,6 +146,23 @@ class DisownTests(SynchronousTestCase):
         self.descriptor.close()
         self.descriptor.disown()
         self.assertEqual(self.reader.reactor.getDelayedCalls(), [])
+
+    def test_cannotLinger(self) -> None:
+        """
+        Where pyzmq cannot set the time, because the context is terminated, the
+        socket is closed without.
+        """
+        self.descriptor.close(0)
+        self.assertEqual(self.reader.socket.closings, [0, None])
+
+    def test_all(self) -> None:
+        """
+        After a fork, all that there are belong to nobody.
+        """
+        owned = [Owned(), Owned()]
+        with mock.patch.object(_owner, "_alive", set(owned)):
+            _owner._disownAll()
+        self.assertEqual([one.isInherited for one in owned], [True, True])
 
 
 class FactoryTests(ZmqTestCase):

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import gc
 import pickle
 import warnings
 from collections.abc import Iterator
 from threading import Thread
 from typing import Any
+from unittest import mock
 
 import zmq
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults
@@ -911,6 +913,19 @@ class ReplyTests(ZmqTestCase):
         await turns(3)
         rep.reply(messageId, b"x")
         self.assertRaises(ZmqReplyError, rep.reply, messageId, b"x")
+
+    async def test_refused(self) -> None:
+        """
+        Another error is told, and the request is still to be answered.
+        """
+        rep, raw = self.server(zmq.DEALER)
+        raw.send_multipart([b"id", b"", b"a"])
+        ((messageId, _),) = await rep.gotMessage.wait()
+        error = ZmqSocketError(errno.EINVAL, "no")
+        with mock.patch.object(rep, "send", side_effect=error):
+            self.assertRaises(ZmqSocketError, rep.reply, messageId, b"x")
+        rep.reply(messageId, b"x")
+        self.assertEqual(await inThread(raw.recv_multipart), [b"id", b"", b"x"])
 
     async def test_clientGoneIsLogged(self) -> None:
         """

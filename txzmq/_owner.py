@@ -129,5 +129,5 @@ def _disownAll() -> None:
 
 
 # Not on Windows, where nothing forks.
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch
     os.register_at_fork(after_in_child=_disownAll)
