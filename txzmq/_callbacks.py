@@ -43,6 +43,12 @@ def call(callback: Callable[..., object], *args: object) -> None:
         log.failure("Unhandled error in a callback")
 
 
+def nothing(*args: object) -> None:
+    """
+    Nobody wants to know, or not any more.
+    """
+
+
 def failQuietly(waiting: Deferred[Any], error: Exception) -> None:
     """
     Tell who waits that it has come to an end.  Where nobody listens it ends

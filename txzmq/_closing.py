@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ._callbacks import failQuietly
+from ._callbacks import failQuietly, nothing
 from .errors import ZmqUnsentError
 from .interfaces import IZmqReactor
 
@@ -62,9 +62,7 @@ class Termination:
     :param done: called in the thread, when it is.
     """
 
-    def __init__(
-        self, context: zmq.Context[Any], linger: int, done: Callable[[], object] = lambda: None
-    ) -> None:
+    def __init__(self, context: zmq.Context[Any], linger: int, done: Callable[[], object]) -> None:
         self._thread: Optional[Thread] = None
 
         def terminate() -> None:
@@ -208,10 +206,10 @@ class Closing:
         if timer is not None and timer.active():
             timer.cancel()
         # They know the factory, which knows us; and these know us, too.
-        self._shut = self._terminate = _nothing
+        self._shut = self._terminate = nothing
         self._open = set()
         self._termination = None
-        finished, self._finished = self._finished, _nothing
+        finished, self._finished = self._finished, nothing
         finished()
         self._tell(why)
 
@@ -228,9 +226,3 @@ class Closing:
                 failQuietly(deferred, ZmqUnsentError(text, messages, size))
             elif not deferred.called:
                 deferred.callback(None)
-
-
-def _nothing(*args: object) -> None:
-    """
-    It has ended.
-    """

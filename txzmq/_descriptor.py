@@ -534,8 +534,7 @@ class Descriptor(Owned):
         """
         if self._closed or self._inRead:
             return
-        isOwned = self.isOwned
-        if not isOwned() and not self._isOurs():
+        if not self._isOurs():
             return
         if self._pendingLook is not None or self._foreignLook is not None:
             self._cancelLooks()
@@ -563,6 +562,8 @@ class Descriptor(Owned):
 
         :return: ``False`` in a child process, where this is the end.
         """
+        if self.isOwned():
+            return True
         if self.isInherited:
             self._lose(ZmqForkedError())
             return False

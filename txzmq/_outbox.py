@@ -25,7 +25,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ._callbacks import failQuietly
+from ._callbacks import failQuietly, nothing
 from ._descriptor import ALWAYS_WRITABLE, Descriptor
 from ._flow import SendQueue, Waiting
 from .errors import ZmqAgainError, ZmqError, ZmqFrameError, ZmqSocketError
@@ -40,6 +40,9 @@ _ROUTING = frozenset({zmq.ROUTER, zmq.STREAM})
 #: its reply first; a REP socket without a request never gets one by waiting.
 _NOT_NOW = {zmq.REQ: frozenset({errno.EAGAIN, int(zmq.EFSM)})}
 _AGAIN = frozenset({errno.EAGAIN})
+
+#: Those that are the fault of the peer for which a message is.
+OF_THE_PEER = frozenset({errno.EAGAIN, errno.EHOSTUNREACH})
 
 #: The socket is gone, not just one message.
 _GONE = frozenset({int(zmq.ENOTSOCK), int(zmq.ETERM)})
@@ -65,12 +68,6 @@ class _Taken(_Deferred):
     waiting: Waiting
 
 
-def _nothing(*args: object) -> None:
-    """
-    Nobody wants to know.
-    """
-
-
 class Outbox:
     """
     The messages that a socket is to send.
@@ -91,8 +88,8 @@ class Outbox:
         self,
         descriptor: Descriptor,
         reactor: IZmqReactor,
-        crossed: Callable[[bool], None] = _nothing,
-        emptied: Callable[[], None] = _nothing,
+        crossed: Callable[[bool], None] = nothing,
+        emptied: Callable[[], None] = nothing,
     ) -> None:
         self.queue = SendQueue(crossed)
         self._descriptor = descriptor
@@ -200,7 +197,7 @@ class Outbox:
         self.refuse()
         self._end()
         # They know who knows us.
-        self.emptied = self.queue.crossed = _nothing
+        self.emptied = self.queue.crossed = nothing
         for waiting in self.queue.clear():
             deferred = _parted(waiting)
             if deferred is not None:

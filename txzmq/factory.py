@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ._advice import socketError
+from ._callbacks import nothing
 from ._closing import GRACE, Closing, Termination
 from ._owner import keep
 from ._spare import checkForContext
@@ -243,12 +244,10 @@ class ZmqFactory:
         self._unregister()
         for connection in list(connections):
             self._shut(connection)
-        endless = min(self._lingers, default=0) < 0
-        longest = -1 if endless else max(self._lingers, default=0)
-        termination = self._terminate(lambda: None)
-        if termination is not None and not termination.wait(
-            None if endless else longest / 1000 + GRACE
-        ):
+        longest = self._longestLinger()
+        seconds = None if longest < 0 else longest / 1000 + GRACE
+        termination = self._terminate(nothing)
+        if termination is not None and not termination.wait(seconds):
             log.error(
                 "The ZeroMQ context of {factory} cannot be terminated: a socket is"
                 " still open in it, or has messages to send for longer than lingerPeriod",
@@ -343,7 +342,11 @@ class ZmqFactory:
             context = None
         if context is None or self._isContextLost:
             return None
-        return Termination(context, max(self._lingers, default=0), done)
+        return Termination(context, self._longestLinger(), done)
+
+    def _longestLinger(self) -> int:
+        endless = min(self._lingers, default=0) < 0
+        return -1 if endless else max(self._lingers, default=0)
 
 
 def _check(name: str, value: object) -> None:

@@ -30,11 +30,14 @@ from .errors import ZmqClosedError, ZmqOptionError
 from .events import SocketEvent, decode
 from .interfaces import IZmqFactory, IZmqReactor
 
-#: All events, also those that are yet to be invented, but for two.  When the process
+#: The bits that an event can have, also those that are yet to be invented.
+_MASK = 0xFFFF
+
+#: All events, but for two.  When the process
 #: has no file descriptor left, libzmq tells half a million times a second that it
 #: cannot accept.  And when it tells that it cannot bind, it forgets why: the error of
 #: ``bind`` itself would be a wrong one.
-_ALL = 0xFFFF & ~(zmq.Event.ACCEPT_FAILED | zmq.Event.BIND_FAILED)
+_ALL = _MASK & ~(zmq.Event.ACCEPT_FAILED | zmq.Event.BIND_FAILED)
 
 _FAILED = frozenset(
     {
@@ -261,7 +264,7 @@ class Monitored:
         """
         if events is None:
             events = _ALL
-        if not isinstance(events, int) or not 0 <= events <= 0xFFFF:
+        if not isinstance(events, int) or not 0 <= events <= _MASK:
             raise ZmqOptionError(
                 "events", f"events is a combination of zmq.EVENT_..., not {events!r}"
             )

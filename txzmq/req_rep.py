@@ -9,7 +9,6 @@ in between, speak the same.
 
 from __future__ import annotations
 
-import errno
 import warnings
 from collections.abc import Iterable
 from itertools import islice
@@ -22,7 +21,7 @@ from twisted.python.failure import Failure
 
 from ._callbacks import failQuietly
 from ._frames import Frame, splitEnvelope, toFrames
-from ._outbox import logLost
+from ._outbox import OF_THE_PEER, logLost
 from ._requests import MessageId, PendingReplies, PendingRequests, Request, freshIds
 from .connection import ZmqConnection
 from .endpoint import ZmqEndpoint
@@ -48,9 +47,6 @@ __all__ = [
 ]
 
 log = Logger()
-
-#: Error numbers that mean that a client is gone, or has no room.
-_OF_THE_CLIENT = frozenset({errno.EAGAIN, errno.EHOSTUNREACH})
 
 
 class ZmqREQConnection(ZmqConnection):
@@ -236,7 +232,7 @@ class ZmqREPConnection(ZmqConnection):
         except ZmqFrameError as error:
             raise _recounted(error, messageParts) from None
         except ZmqSocketError as error:
-            if error.errno not in _OF_THE_CLIENT:
+            if error.errno not in OF_THE_PEER:
                 raise
             logLost(error)
         self._replies.settle(request)

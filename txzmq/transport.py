@@ -30,7 +30,7 @@ from ._callbacks import call
 from ._descriptor import UNDO, Descriptor, ReadBudget
 from ._flow import DEFAULT_HIGH_BYTES, DEFAULT_HIGH_MESSAGES, Pauses, marks
 from ._frames import Message, toFrames
-from ._outbox import Outbox, logLost
+from ._outbox import OF_THE_PEER, Outbox, logLost
 from ._production import Production
 from ._subscribers import Subscribers
 from ._whole import NOBLOCK
@@ -50,9 +50,6 @@ from .monitor import Monitored
 __all__ = ["ZmqTransport"]
 
 log = Logger()
-
-#: Error numbers that are the fault of the peer for which a message is.
-_OF_THE_PEER = frozenset({errno.EAGAIN, errno.EHOSTUNREACH})
 
 #: Socket types that subscribe.
 _SUBSCRIBING = frozenset({zmq.SUB, zmq.XSUB})
@@ -206,7 +203,7 @@ class ZmqTransport(Monitored):
         try:
             self._writable().post(frames)
         except ZmqSocketError as error:
-            if error.errno not in _OF_THE_PEER:
+            if error.errno not in OF_THE_PEER:
                 raise
             logLost(error)
         if self._production is not None:
