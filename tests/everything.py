@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Callable
 
 import zmq
@@ -36,6 +36,28 @@ FINE = "received everything; files there: True, removed: True"
 
 #: How often each is used.
 ROUNDS = 20
+
+
+def allowed(
+    uses: Iterable[tuple[str, Callable[[], object]]], error: type[Exception], hint: str
+) -> list[str]:
+    """
+    :param error: what each use is to be refused with.
+    :param hint: what is to be in its text.
+    :return: those that are not refused like that.
+    """
+    wrong = []
+    for name, use in uses:
+        try:
+            use()
+        except error as refusal:
+            if hint not in str(refusal):
+                wrong.append(f"{name}: {refusal}")
+        except BaseException as other:
+            wrong.append(f"{name}: {other!r}")
+        else:
+            wrong.append(name)
+    return wrong
 
 
 class Echo(ZmqREPConnection):

@@ -29,7 +29,7 @@ from txzmq import (
     ZmqREQConnection,
 )
 
-from .everything import ROUNDS, Echo, Program, now, say, uses
+from .everything import ROUNDS, Echo, Program, allowed, now, say, uses
 
 #: Seconds that a child runs the reactor for.
 A_WHILE = 0.5
@@ -82,17 +82,7 @@ def collects(program: Program) -> None:
 
 
 def using(program: Program) -> None:
-    wrong = []
-    for name, use in uses(program):
-        try:
-            use()
-        except ZmqForkedError as error:
-            if "make a new ZmqFactory" not in str(error):
-                wrong.append(f"{name}: {error}")
-        except BaseException as error:
-            wrong.append(f"{name}: {error!r}")
-        else:
-            wrong.append(name)
+    wrong = allowed(uses(program), ZmqForkedError, "make a new ZmqFactory")
     say(f"child: allowed: {wrong}")
 
 

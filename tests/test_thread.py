@@ -25,7 +25,7 @@ from txzmq import (
     createZmqConnection,
 )
 
-from .everything import FINE, Program, now, uses
+from .everything import FINE, Program, allowed, now, uses
 from .support import PATIENCE, Recorder, ZmqTestCase, inThread, turns
 
 Uses = Iterator[tuple[str, Callable[[], object]]]
@@ -60,18 +60,7 @@ def refusals(things: Uses) -> list[str]:
     """
     :return: what is not refused as it should be.
     """
-    wrong = []
-    for name, use in things:
-        try:
-            use()
-        except ZmqThreadError as error:
-            if "reactor.callFromThread" not in str(error):
-                wrong.append(f"{name}: {error}")
-        except BaseException as error:
-            wrong.append(f"{name}: {error!r}")
-        else:
-            wrong.append(name)
-    return wrong
+    return allowed(things, ZmqThreadError, "reactor.callFromThread")
 
 
 class OtherThreadTests(ZmqTestCase):
