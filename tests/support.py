@@ -39,6 +39,10 @@ from txzmq import (
 #: it is there to end a test that hangs, not to measure one that is slow.
 PATIENCE = 120
 
+#: By how much bounds on memory are wider than for CPython: PyPy collects late, and
+#: keeps what it compiles.
+MEMORY = 3 if sys.implementation.name == "pypy" else 1
+
 #: For tests with hypothesis: the same examples each time, and no opinion on how
 #: long they take.
 STEADY = settings(

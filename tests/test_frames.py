@@ -37,7 +37,7 @@ GUISES: list[Callable[[bytes], Any]] = [
     Bytes,
     bytearray,
     memoryview,
-    zmq.Frame,
+    lambda frame: zmq.Frame(frame, copy=True),
     lambda frame: array("B", frame),
     lambda frame: memoryview(bytes(byte for value in frame for byte in (value, 0)))[::2],
 ]

@@ -5,6 +5,7 @@ Tests of :mod:`txzmq.pushpull`.
 from __future__ import annotations
 
 import errno
+import threading
 
 import zmq
 
@@ -171,6 +172,9 @@ class PushPullTests(ZmqTestCase):
         pull.onPull = Recorder()
         push = self.connected(ZmqPushConnection, pull)
         messages = [[bytes([i]) * 3_000_000, b"end"] for i in range(5)]
+        threads = threading.enumerate()
         for message in messages:
             push.push(message)
         self.assertTrue(await pull.onPull.wait(5) == messages)
+        # pyzmq would start one if libzmq were to share the frames.
+        self.assertEqual(threading.enumerate(), threads)

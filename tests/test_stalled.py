@@ -26,7 +26,7 @@ from txzmq import (
 )
 
 from .peers import Peer, eventually, memory, numbered
-from .support import Recorder, turns
+from .support import MEMORY, Recorder, turns
 from .transports import Recording, TransportTestCase
 
 #: Messages that may wait in libzmq, for each peer.
@@ -44,7 +44,7 @@ BYTES = len(b"".join(numbered(0)))
 
 #: Bytes by which the process may grow: what the marks below allow is less than half
 #: of it, and the system's allocator keeps some for later.
-ALLOWED = 160_000_000
+ALLOWED = 160_000_000 * MEMORY
 
 #: Messages that have to be sent to show that memory is bounded: without a bound
 #: they take a multiple of what is allowed.

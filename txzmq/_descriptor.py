@@ -85,6 +85,11 @@ UNDO = {"bind": "unbind", "connect": "disconnect"}
 
 _LAST_PORT = 65_535
 
+#: What sends a frame: the method of pyzmq's C class, which that of ``zmq.Socket``
+#: wraps at a cost of a third.  Where the class is of Python (cffi, for PyPy), it
+#: would lend large frames to libzmq, for which pyzmq starts a thread, which crashes.
+_SEND = zmq.Socket.send if "cffi" in _BaseSocket.__module__ else _BaseSocket.send
+
 #: Numbers for the addresses of monitors.
 _monitors = count()
 
@@ -208,10 +213,8 @@ class Descriptor(Owned):
         self._writeOnly = socketType in _WRITE_ONLY
         self._asksFirst = socketType in _ASK_FIRST
         self._tellsRoom = socketType not in ALWAYS_WRITABLE
-        # The methods of pyzmq's C class: those of zmq.Socket wrap them, at a
-        # cost of a third.
         self._recv: Callable[..., Any] = _BaseSocket.recv.__get__(socket)
-        self._send: Callable[..., Any] = _BaseSocket.send.__get__(socket)
+        self._send: Callable[..., Any] = _SEND.__get__(socket)
         self._sendFrame = self._send
         self.sendFrame = self._send if self._writeOnly else self._sendAndLook
 
@@ -375,6 +378,9 @@ class Descriptor(Owned):
         """
         name = getattr(option, "name", str(option))
         try:
+            if value is None:
+                # pyzmq for PyPy would take it for 0, which often means: without a bound.
+                raise TypeError("that is no value")
             self.socket.setsockopt(option, value)
         except zmq.ZMQError as error:
             text = f"libzmq refuses {name} = {value!r}: {error.strerror}"

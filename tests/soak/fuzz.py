@@ -31,7 +31,7 @@ from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 
 from txzmq import MessageId, ZmqFactory
 
-from ..support import PATIENCE, alive, descriptors, turns
+from ..support import MEMORY, PATIENCE, alive, descriptors, turns
 from .garbage import Inputs, Noise
 from .targets import BATCH, TARGETS, Target
 
@@ -44,7 +44,7 @@ NOISES_PER_BATCH = 2
 #: How much more memory, in bytes, the process may have at the end than when all
 #: was warm.  The allocators of Python and of libzmq, fed with sizes at random, keep
 #: some megabytes; what is kept of each input would be hundreds.
-MAX_GROWTH = 32 * 1024 * 1024
+MAX_GROWTH = 32 * 1024 * 1024 * MEMORY
 
 #: No line in the log is longer than this, whatever it is about.
 MAX_LINE = 600
