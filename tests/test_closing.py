@@ -234,6 +234,9 @@ class Case:
         )
         test.assertEqual(self.acts, {}, row)
         test.assertEqual(ourReaders() - self.readers, set(), row)
+        if set(reactor.getDelayedCalls()) - self.calls:
+            # With asyncio it is one what a thread says last, who may be late.
+            await turns()
         test.assertEqual(set(reactor.getDelayedCalls()) - self.calls, set(), row)
         test.assertEqual([str(failure) for failure in test.flushLoggedErrors()], [], row)
 
