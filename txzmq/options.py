@@ -184,7 +184,7 @@ class Setting:
     def __get__(self, instance: object | None, owner: type) -> object:
         if instance is None:
             return self.value
-        return vars(instance).get(self.name, self.value)
+        return instance.__dict__.get(self.name, self.value)
 
     def __set__(self, instance: object, value: object) -> None:
         self._tell(instance, value)
