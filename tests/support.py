@@ -113,6 +113,22 @@ async def until(condition: Callable[[], object]) -> None:
         await turns()
 
 
+async def deserted(client: Any, leave: Callable[[], object]) -> None:
+    """
+    Have the only peer of a client leave, and wait until the client's socket knows.
+
+    The monitor knows before: what is sent in between is lost, as nothing but the
+    missing reply could tell.
+
+    :param client: is ``monitored`` and ``immediate``, and connected.
+    :param leave: ends the peer.
+    """
+    gone = client.whenDisconnected()
+    leave()
+    await gone
+    await until(lambda: not client.socket.events & zmq.POLLOUT)
+
+
 async def accepted(send: Callable[..., None], *message: Any) -> None:
     """
     Send as soon as a peer is there to take it.

@@ -239,6 +239,14 @@ class CloseTests(ZmqTestCase):
         self.assertTrue(closed.called)
         closed.addErrback(lambda failure: None)
 
+    async def assertClosesAllTheSame(self, connection: Any) -> None:
+        """
+        The factory closes a connection that raises, and logs that.
+        """
+        await self.factory.close()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertRaises(ZmqClosedError, connection.push, b"1")
+
     async def test_ownShutdown(self) -> None:
         """
         A subclass whose own shutdown raises, or leaves it open, is closed too.
@@ -248,10 +256,7 @@ class CloseTests(ZmqTestCase):
             def shutdown(self) -> None:
                 raise RuntimeError("no")
 
-        stubborn = Stubborn(self.factory)
-        await self.factory.close()
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-        self.assertRaises(ZmqClosedError, stubborn.push, b"1")
+        await self.assertClosesAllTheSame(Stubborn(self.factory))
 
     async def test_failing(self) -> None:
         """
@@ -262,10 +267,7 @@ class CloseTests(ZmqTestCase):
             def _closeWhenSent(self, *args: Any) -> None:
                 raise RuntimeError("no")
 
-        failing = Failing(self.factory)
-        await self.factory.close()
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-        self.assertRaises(ZmqClosedError, failing.push, b"1")
+        await self.assertClosesAllTheSame(Failing(self.factory))
 
     async def test_cancelled(self) -> None:
         """

@@ -29,7 +29,7 @@ from txzmq import (
 )
 
 from .peers import FRAMES, Peer, eventually, numbered, numberOf, ownHost
-from .support import Recorder, turns, until
+from .support import Recorder, deserted, turns, until
 from .transports import Recording, TransportTestCase
 
 #: How often a peer is killed.
@@ -412,11 +412,7 @@ class ReqTests(TransportTestCase):
         """
         req, server, address = await self.asking(immediate=True, monitored=True)
         self.assertEqual(await req.sendMsg(b"1"), [b"1"])
-        gone = req.whenDisconnected()
-        server.kill()
-        await gone
-        # The monitor knows before the socket does: what is sent in between is lost.
-        await until(lambda: not req.socket.events & zmq.POLLOUT)
+        await deserted(req, server.kill)
         waiting = [req.sendMsg(b"%d" % number) for number in (2, 3, 4)]
         waiting[1].addErrback(lambda failure: None)
         waiting[1].cancel()

@@ -33,10 +33,9 @@ from .interfaces import IZmqFactory, IZmqReactor
 #: The bits that an event can have, also those that are yet to be invented.
 _MASK = 0xFFFF
 
-#: All events, but for two.  When the process
-#: has no file descriptor left, libzmq tells half a million times a second that it
-#: cannot accept.  And when it tells that it cannot bind, it forgets why: the error of
-#: ``bind`` itself would be a wrong one.
+#: All events, but for two.  When the process has no file descriptor left, libzmq tells
+#: half a million times a second that it cannot accept.  And when it tells that it cannot
+#: bind, it forgets why: the error of ``bind`` itself would be a wrong one.
 _ALL = _MASK & ~(zmq.Event.ACCEPT_FAILED | zmq.Event.BIND_FAILED)
 
 _FAILED = frozenset(

@@ -86,12 +86,13 @@ class ZmqSubConnection(ZmqConnection):
         :param message: one frame, as :class:`ZmqPubConnection` sends it; or
             two, tag and message.  Others are logged and dropped.
         """
-        try:
+        separator = b""
+        if len(message) == 1:
             # The usual case, without a call, which would cost a fifteenth of the whole.
-            (frame,) = message
-            tag, separator, body = frame.partition(self.topicSep)
-        except (TypeError, ValueError):
-            separator = b""
+            try:
+                tag, separator, body = message[0].partition(self.topicSep)
+            except TypeError:
+                pass  # a separator that is text
         if not separator:
             try:
                 body, tag = splitTopic(message, self.topicSep)
