@@ -441,7 +441,8 @@ class RepTests(TransportTestCase):
             bad.kill()
             before = len(good.lines)
             await good.says(before + 20)
-        self.assertEqual(good.numbers, list(range(len(good.numbers))))
+        numbers = good.numbers  # asked for once: there are more all the time
+        self.assertEqual(numbers, list(range(len(numbers))))
         self.assertTrue(serving())
 
     async def test_rep(self) -> None:
