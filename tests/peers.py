@@ -84,6 +84,7 @@ class Peer:
     ) -> None:
         command = [*before, sys.executable, program, *map(str, arguments)]
         self.lines: list[str] = []
+        self._case = case
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -118,6 +119,20 @@ class Peer:
         """
         numbers = (line for line in reversed(self.lines) if line.lstrip("-").isdigit())
         return int(next(numbers, "-1"))
+
+    def assertGapless(self) -> None:
+        """
+        It has said all numbers from 0, in order.
+        """
+        numbers = self.numbers  # once: it may go on meanwhile
+        self._case.assertEqual(numbers, list(range(len(numbers))))
+
+    def assertRising(self) -> None:
+        """
+        It has said no number twice, and none after a higher one.
+        """
+        numbers = self.numbers
+        self._case.assertEqual(numbers, sorted(set(numbers)))
 
     def kill(self) -> None:
         """
