@@ -329,7 +329,7 @@ def parseOptions():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     help = "seconds until the demo has failed"
-    parser.add_argument("--patience", type=float, default=17, help=help)
+    parser.add_argument("--patience", type=float, default=120, help=help)
     return parser.parse_args()
 
 

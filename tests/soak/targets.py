@@ -91,8 +91,9 @@ class Target:
     A receiving end of ours, its attacker and its friend.
     """
 
-    #: What every token begins with.  Nobody else can know it.
-    secret = os.urandom(16)
+    #: What every token begins with.  Nobody else can know it.  As text: a first byte
+    #: of 0 would end a subscription, and XPUB deliver nothing.
+    secret = os.urandom(16).hex().encode()
 
     #: The type of a transport, or the class of a connection.
     what: Any
