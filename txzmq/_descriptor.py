@@ -662,7 +662,7 @@ class Descriptor(Owned):
                 self.sendAnyway(frames, None)
         except zmq.ZMQError as error:
             self.sendAnyway(frames, error)
-        if not self._writeOnly:
+        if not self._writeOnly and not self._inRead:
             self.look()
 
     def sendWaiting(self, frames: Sequence[bytes]) -> None:
@@ -726,7 +726,8 @@ class Descriptor(Owned):
 
     def _sendAndLook(self, frame: bytes, flags: int) -> None:
         self._send(frame, flags)
-        self.look()
+        if not self._inRead:
+            self.look()
 
     def _insist(
         self, send: SendFrame, frames: Sequence[bytes], error: Optional[zmq.ZMQError]

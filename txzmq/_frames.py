@@ -67,8 +67,10 @@ def toFrames(message: Message) -> list[bytes]:
         error says which.
     :raise ZmqFrameError: there are no frames.
     """
-    if isinstance(message, (list, tuple)):
-        parts = message if type(message) is list else list(message)
+    if type(message) is list:
+        parts = message
+    elif isinstance(message, (list, tuple)):
+        parts = list(message)
     elif isinstance(message, (bytes, str)):
         return [toBytes(message, "message")]
     else:
@@ -129,7 +131,8 @@ class _Separators(dict[bytes, _Prefixes]):
         return prefixes
 
 
-_prefixes = _Separators()
+#: What stands in front of a message, by separator and tag, both bytes.
+PREFIXES = _Separators()
 
 
 def joinTopic(message: Frame, tag: Frame, separator: bytes) -> bytes:
@@ -141,11 +144,9 @@ def joinTopic(message: Frame, tag: Frame, separator: bytes) -> bytes:
         end would cut the message in the wrong place.
     :raise ZmqFrameTypeError: tag or message is neither text nor bytes-like.
     """
-    if type(tag) is type(separator) is bytes:
-        prefix = _prefixes[separator][tag]
-    else:
-        prefix = _prefix(tag, separator)
-    return prefix + (message if type(message) is bytes else toBytes(message, "message"))
+    isBytes = type(tag) is type(separator) is bytes
+    prefix = PREFIXES[separator][tag] if isBytes else _prefix(tag, separator)
+    return prefix + toBytes(message, "message")
 
 
 def splitTopic(parts: list[bytes], separator: bytes) -> tuple[bytes, bytes]:

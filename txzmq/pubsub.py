@@ -11,7 +11,7 @@ from __future__ import annotations
 import zmq
 from twisted.logger import Logger
 
-from ._frames import Frame, joinTopic, splitTopic, toBytes
+from ._frames import PREFIXES, Frame, joinTopic, splitTopic, toBytes
 from .connection import ZmqConnection
 from .errors import ZmqFrameError
 
@@ -45,7 +45,12 @@ class ZmqPubConnection(ZmqConnection):
             is neither text nor bytes-like.
         :raise ZmqClosedError: the connection is closed.
         """
-        self.send(joinTopic(message, tag, self.topicSep))
+        separator = self.topicSep
+        if type(message) is type(tag) is type(separator) is bytes:
+            # The usual case, without a call, which would cost a tenth of the whole.
+            self.send(PREFIXES[separator][tag] + message)
+        else:
+            self.send(joinTopic(message, tag, separator))
 
 
 class ZmqSubConnection(ZmqConnection):
