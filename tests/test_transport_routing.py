@@ -14,9 +14,13 @@ from twisted.internet.defer import CancelledError
 
 import txzmq._outbox
 from txzmq import ZmqAgainError, ZmqClosedError, ZmqFrameError, ZmqSocketError
+from txzmq._descriptor import Descriptor
 
 from .support import Recorder, inThread, turns, until
 from .transports import TAKEN, TransportTestCase, arrived, received
+
+#: How many full peers are tried at a time.
+FEW = txzmq._outbox._FLUSH_FAILURES
 
 #: How many messages a full peer may have waiting, where nobody says otherwise.
 LANE = 250
@@ -235,6 +239,39 @@ class FullTests(RouterTestCase):
         socket.get(zmq.EVENTS)
         got += await arrived(full, 1)
         self.assertEqual(got, [[b"%d" % i] for i in range(TAKEN + 1)])
+
+    async def test_manyMissedSignals(self) -> None:
+        """
+        So do all, if there are many of them.
+        """
+        names = [b"%d" % i for i in range(3 * FEW)]
+        transport, raws = await self.peers(*names)
+        socket = transport.getHandle()
+        transport.writeSequence([[name, b"x"] for name in names for _ in range(TAKEN + 1)])
+        await turns(5)
+        got = [received(raw) for raw in raws]
+        socket.get(zmq.EVENTS)
+        for raw, messages in zip(raws, got):
+            messages += await arrived(raw, TAKEN + 1 - len(messages))
+        self.assertEqual(got, [[[b"x"]] * (TAKEN + 1)] * len(names))
+
+    async def test_fewAtATime(self) -> None:
+        """
+        However many are full, a wake-up for somebody else tries few of them.
+        """
+        self.patch(txzmq._outbox, "_RETRY_SECONDS", 1000)
+        names = [b"%d" % i for i in range(5 * FEW)]
+        transport, raws = await self.peers(*names, b"other")
+        transport.writeSequence([[name, b"x"] for name in names for _ in range(TAKEN + 1)])
+        await turns(5 * FEW)
+        tried = Recorder()
+        real = Descriptor.sendWaiting
+        self.patch(Descriptor, "sendWaiting", lambda *args: (tried(args[1][0]), real(*args)))
+        raws[-1].send(b"hello")
+        await self.protocol.got.wait(len(names) + 2)
+        await turns()
+        # There may have been another wake-up meanwhile.
+        self.assertIn(len(tried.events), (FEW, 2 * FEW))
 
     async def test_cancel(self) -> None:
         """

@@ -669,14 +669,23 @@ class Descriptor(Owned):
         """
         As :meth:`sendMultipart`, for messages that have waited: also while
         those who have not must stand back.
+
+        :raise zmq.Again: where libzmq cannot tell for whom it has room, as it is.
         """
+        error = None
         try:
             if attempt(self._sendFrame, frames):
                 return
-        except zmq.ZMQError as error:
+        except zmq.ZMQError as first:
+            # It has just looked, and to ask would not tell more.
+            if not self._tellsRoom and isinstance(first, zmq.Again):
+                raise
+            error = first
+        try:
             self._insist(self._sendFrame, frames, error)
-        else:
-            self._insist(self._sendFrame, frames, None)
+        finally:
+            # It knows this frame: together they would stay in memory.
+            del error
 
     def hold(self, holding: bool) -> None:
         """

@@ -129,6 +129,13 @@ class SendQueue:
         """
         return list(self._lanes)
 
+    @property
+    def laneCount(self) -> int:
+        """
+        In how many lanes something waits.
+        """
+        return len(self._lanes)
+
     def setLimits(self, bytes: Marks, messages: Marks) -> None:
         """
         Take other marks; they count at once.

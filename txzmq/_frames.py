@@ -144,8 +144,10 @@ def joinTopic(message: Frame, tag: Frame, separator: bytes) -> bytes:
         end would cut the message in the wrong place.
     :raise ZmqFrameTypeError: tag or message is neither text nor bytes-like.
     """
-    isBytes = type(tag) is type(separator) is bytes
-    prefix = PREFIXES[separator][tag] if isBytes else _prefix(tag, separator)
+    if type(tag) is type(separator) is bytes:
+        prefix = PREFIXES[separator][tag]
+    else:
+        prefix = _prefix(tag, separator)
     return prefix + toBytes(message, "message")
 
 

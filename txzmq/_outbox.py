@@ -11,12 +11,17 @@ messages wait in a lane for each, of bounded length.  There a wake-up can be
 missed: to ask for one peer consumes the signal of another.  So as long as
 something waits for a peer it is tried again every now and then.  A PUB that must
 not drop anything (``XPUB_NODROP``) cannot say either when there is room.
+
+To try a peer that is full costs as much as ten messages, and thousands may be.
+So a wake-up tries a few of them, in turn, and all of them are tried in a round
+whose parts take turns with everything else.
 """
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -50,9 +55,16 @@ _GONE = frozenset({int(zmq.ENOTSOCK), int(zmq.ETERM)})
 #: How long to send before other parts of the program get their turn, seconds.
 _FLUSH_SECONDS = 0.001
 
+#: The most lanes in vain, until others get their turn.
+_FLUSH_FAILURES = 4
+
 #: How long until a full peer of a ROUTER, or of a PUB that must not drop
 #: anything, is tried again, if no signal came before, in seconds.
 _RETRY_SECONDS = 0.05
+
+#: The same, in seconds for each of them: to try them all shall take no more than a
+#: twentieth of the time.
+_RETRY_SECONDS_EACH = 0.0005
 
 if TYPE_CHECKING:
     _Deferred = Deferred[None]
@@ -101,6 +113,8 @@ class Outbox:
         self._retries = socketType in ALWAYS_WRITABLE
         self._notNow = _NOT_NOW.get(socketType, _AGAIN)
         self._retry: Optional[IDelayedCall] = None
+        # How many lanes are still to be tried in this round.
+        self._round = 0
         self._isClosed = False
         self.direct = self._whenIdle = None if self._routes else descriptor.sendFrame
 
@@ -157,12 +171,23 @@ class Outbox:
 
     def flush(self) -> bool:
         """
-        Send what can be sent.
+        Send what can be sent, until others should get their turn.
 
-        :return: whether something was sent.
+        :return: whether there is more to do.
         :raise zmq.ZMQError: the socket is gone.
         """
-        deadline = perf_counter() + _FLUSH_SECONDS
+        return self._flush(perf_counter() + _FLUSH_SECONDS, _FLUSH_FAILURES)
+
+    def flushAll(self) -> None:
+        """
+        Send all that can be sent.
+
+        :raise zmq.ZMQError: the socket is gone.
+        """
+        while self._flush(inf, inf):
+            pass
+
+    def _flush(self, deadline: float, failures: float) -> bool:
         sent = False
         for lane in self.queue.lanes():
             # Whoever is told may do anything, so look each time.
@@ -170,11 +195,12 @@ class Outbox:
             while waiting is not None:
                 try:
                     self._descriptor.sendWaiting(waiting.frames)
-                except ZmqSocketError as error:
+                except (ZmqSocketError, zmq.Again) as error:
                     if self._isClosed or error.errno in _GONE:
                         raise
                     if error.errno in self._notNow:
                         self.queue.passOver(lane)
+                        failures -= 1
                         break
                     self._settle(waiting, error)
                 else:
@@ -185,9 +211,13 @@ class Outbox:
                         self.queue.passOver(lane)
                     return True
                 waiting = self.queue.first(lane)
+            self._round -= 1
+            if failures <= 0:
+                break
         if self._retries and len(self.queue) and self._retry is None:
-            self._retry = self._reactor.callLater(_RETRY_SECONDS, self._tryAgain)
-        return sent
+            seconds = max(_RETRY_SECONDS, _RETRY_SECONDS_EACH * self.queue.laneCount)
+            self._retry = self._reactor.callLater(seconds, self._tryAgain)
+        return sent or self._round > 0
 
     def close(self, makeError: Callable[[], ZmqError]) -> None:
         """
@@ -218,6 +248,7 @@ class Outbox:
             self._descriptor.hold(not self._routes)
 
     def _end(self) -> None:
+        self._round = 0
         self.direct = self._whenIdle
         self._descriptor.flush = None
         self._descriptor.hold(False)
@@ -227,9 +258,10 @@ class Outbox:
 
     def _tryAgain(self) -> None:
         self._retry = None
+        self._round = self.queue.laneCount
         self._descriptor.look()
 
-    def _settle(self, waiting: Waiting, error: Optional[ZmqSocketError]) -> None:
+    def _settle(self, waiting: Waiting, error: Optional[zmq.ZMQError]) -> None:
         """
         A message has been taken, or refused for good.
         """
@@ -273,7 +305,7 @@ def _parted(waiting: Waiting) -> Optional[Deferred[None]]:
     return deferred
 
 
-def logLost(error: ZmqSocketError) -> None:
+def logLost(error: zmq.ZMQError) -> None:
     """
     A message is lost, and nobody waits to hear of it.
     """

@@ -411,8 +411,7 @@ class ZmqTransport(Monitored):
             self._isOver = True
             self._outbox.refuse()
             self._endProduction()
-            while self._flush():
-                pass
+            self._flush()
         if self._ending is None:
             if not self._hasRoom():
                 reason = self._unsent("the socket had to be closed")
@@ -431,11 +430,12 @@ class ZmqTransport(Monitored):
             )
         return seconds
 
-    def _flush(self) -> bool:
+    def _flush(self) -> None:
         try:
-            return self._descriptor is not None and self._outbox.flush()
+            if self._descriptor is not None:
+                self._outbox.flushAll()
         except zmq.ZMQError:
-            return False
+            pass  # there is no socket to send to
 
     def _closeIfDone(self) -> None:
         if self._isClosing and self._production is None and self._hasRoom():
