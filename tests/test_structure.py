@@ -262,6 +262,10 @@ class SocketTests(SynchronousTestCase):
         owner = found.pop("_descriptor")
         # It is given the function that sends a frame.
         self.assertEqual(found.pop("_whole"), {"send", "NOBLOCK", "SNDMORE"})
+        # What has nothing to do with messages; how to bind stands in a table.
+        control = {"socket", "connect", "bind", "monitor", "setsockopt", "getsockopt"}
+        self.assertEqual(found.pop("_control"), control)
+        self.assertEqual(found.pop("_endpoints"), {"getsockopt"})
         others = {
             "factory": {"socket", "setsockopt"},
             "_more": {"getsockopt", "RCVMORE"},
@@ -270,8 +274,18 @@ class SocketTests(SynchronousTestCase):
         }
         self.assertEqual(found, others)
         # What the test looks for can be found where it is allowed.
-        expected = {"zmq_poll", "addReader", "removeReader", "setsockopt", "FD"}
+        expected = {"zmq_poll", "addReader", "removeReader", "getsockopt", "FD"}
         self.assertEqual(expected - owner, set())
+
+    def test_ownersOwn(self) -> None:
+        """
+        Nobody but the descriptor has what touches sockets at hand; others look up how
+        an endpoint is undone.
+        """
+        for module in SOURCES.keys() - {"_descriptor"}:
+            names = set(imports(TREES[module]))
+            own = {n for n in names if n.startswith(("txzmq._control", "txzmq._endpoints"))}
+            self.assertEqual(own - {"txzmq._endpoints.UNDO"}, set(), module)
 
     def test_factoryOnlySaysHowLong(self) -> None:
         """

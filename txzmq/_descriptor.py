@@ -34,7 +34,7 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import count, repeat
+from itertools import repeat
 from time import perf_counter
 from typing import Any, NamedTuple, NoReturn, Optional, Protocol, Union
 
@@ -47,17 +47,16 @@ from zmq.backend import Socket as _BaseSocket
 from zmq.backend import zmq_poll
 
 from . import _ipc
-from ._advice import endpointError, goneError, sendError, socketError
+from ._advice import goneError, sendError
 from ._callbacks import watch
-from ._frames import toBytes
+from ._control import getOption, openMonitor, setOption
+from ._endpoints import closeEndpoint, openEndpoint
 from ._more import Answer, Ask, asker
 from ._owner import Owned, keep
-from ._spare import checkForBinding
 from ._whole import NOBLOCK, SendFrame, attempt, insist
 from .errors import (
     ZmqClosedError,
     ZmqForkedError,
-    ZmqOptionError,
     ZmqReactorError,
     ZmqSocketError,
 )
@@ -80,18 +79,10 @@ ALWAYS_WRITABLE = frozenset({zmq.ROUTER, zmq.STREAM, zmq.PUB, zmq.XPUB})
 #: Error numbers of a receive that say: nothing, or not now.
 _NOTHING = frozenset({errno.EAGAIN, int(zmq.EFSM)})
 
-#: What undoes the opening of an endpoint.
-UNDO = {"bind": "unbind", "connect": "disconnect"}
-
-_LAST_PORT = 65_535
-
 #: What sends a frame: the method of pyzmq's C class, which that of ``zmq.Socket``
 #: wraps at a cost of a third.  Where the class is of Python (cffi, for PyPy), it
 #: would lend large frames to libzmq, for which pyzmq starts a thread, which crashes.
 _SEND = zmq.Socket.send if "cffi" in _BaseSocket.__module__ else _BaseSocket.send
-
-#: Numbers for the addresses of monitors.
-_monitors = count()
 
 #: The most messages between two looks at the clock, which costs as much as a
 #: fifteenth of a message.
@@ -300,7 +291,7 @@ class Descriptor(Owned):
             if isinstance(watched, set):
                 watched.discard(self.fd)
 
-    # Endpoints
+    # Endpoints and options
 
     def attach(self, endpointType: str, address: Union[str, bytes]) -> str:
         """
@@ -309,40 +300,29 @@ class Descriptor(Owned):
         :return: the real address, without wildcards.
         :raise ZmqEndpointError: it cannot be.
         """
-        endpoint = (endpointType, address)
-        if not isinstance(endpointType, str) or endpointType not in UNDO:
-            raise endpointError(
-                endpoint, errno.EINVAL, f"{endpointType!r} is neither bind nor connect"
-            )
         try:
-            name = toBytes(address).decode("utf-8")
-        except ValueError as error:
-            raise endpointError(endpoint, errno.EINVAL, "an address is text") from error
-        if not _hasPort(name):
-            raise endpointError(endpoint, errno.EINVAL, "a port is a number from 0 to 65535")
-        path = None
-        try:
-            if endpointType == "bind":
-                checkForBinding(name)
-                path = _ipc.pathOf(name)
-            if path is not None:
-                _ipc.checkFree(path)
-            getattr(self.socket, endpointType)(name)
-        except (zmq.ZMQError, OSError) as error:
-            raise endpointError(endpoint, error.errno or 0) from error
+            opened = openEndpoint(self.socket, endpointType, address)
         finally:
             self.look()
-        real = name
-        # pyzmq has no room for one of more than 254 bytes; it has no wildcard, then.
-        with suppress(zmq.ZMQError):
-            last: bytes = self.socket.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]
-            real = last.rstrip(b"\0").decode("utf-8")
-        file = None if path is None else _ipc.identify(path)
-        if file is not None:
-            self._files = {**(self._files or {}), real: file}
-        return real
+        if opened.file is not None:
+            self._files = {**(self._files or {}), opened.address: opened.file}
+        return opened.address
 
-    def meetItself(self, address: str) -> None:
+    def detach(self, endpointType: str, address: str) -> None:
+        """
+        Undo :meth:`attach`, with the address that it returned.
+
+        :raise ZmqEndpointError: there is no such endpoint.
+        """
+        try:
+            closeEndpoint(self.socket, endpointType, address)
+        finally:
+            self.look()
+        file = self._files.pop(address, None) if self._files else None
+        if file is not None:
+            _ipc.remove(file)
+
+    def bindOwnInproc(self, address: str) -> None:
         """
         The context will be terminated: bind an ``inproc`` address that we are
         connected to.  Where nobody else has, libzmq would open a socket for that
@@ -351,24 +331,6 @@ class Descriptor(Owned):
         with suppress(zmq.ZMQError):
             self.socket.bind(address)
 
-    def detach(self, endpointType: str, address: str) -> None:
-        """
-        Undo :meth:`attach`, with the address that it returned.
-
-        :raise ZmqEndpointError: there is no such endpoint.
-        """
-        undo = UNDO[endpointType]
-        try:
-            getattr(self.socket, undo)(address)
-        except (TypeError, zmq.ZMQError) as error:
-            number = getattr(error, "errno", None) or errno.EINVAL
-            raise endpointError((undo, address), number) from error
-        finally:
-            self.look()
-        file = self._files.pop(address, None) if self._files else None
-        if file is not None:
-            _ipc.remove(file)
-
     def setOption(self, option: int, value: Union[int, bytes]) -> None:
         """
         Set an option of libzmq.  That consumes no signal, so no look follows.
@@ -376,17 +338,7 @@ class Descriptor(Owned):
         :raise ZmqSocketError: libzmq refused it.
         :raise ZmqOptionError: the value is of the wrong type.
         """
-        name = getattr(option, "name", str(option))
-        try:
-            if value is None:
-                # pyzmq for PyPy would take it for 0, which often means: without a bound.
-                raise TypeError("that is no value")
-            self.socket.setsockopt(option, value)
-        except zmq.ZMQError as error:
-            text = f"libzmq refuses {name} = {value!r}: {error.strerror}"
-            raise ZmqSocketError(error.errno or 0, text) from error
-        except (OverflowError, TypeError, ValueError) as error:
-            raise ZmqOptionError(name, f"{name} cannot be {value!r}: {error}") from error
+        setOption(self.socket, option, value)
 
     def getOption(self, option: int) -> Union[int, bytes]:
         """
@@ -395,19 +347,12 @@ class Descriptor(Owned):
         :raise ZmqSocketError: libzmq refused it.
         :raise ZmqOptionError: that is no option.
         """
-        name = getattr(option, "name", str(option))
         try:
-            return self.socket.getsockopt(option)
-        except zmq.ZMQError as error:
-            raise ZmqSocketError(error.errno or 0, f"libzmq refuses to tell {name}") from error
-        except (OverflowError, TypeError, ValueError) as error:
-            raise ZmqOptionError(name, f"{name} is no option: {error}") from error
+            return getOption(self.socket, option)
         finally:
             # The one option that consumes the signal.
             if option == zmq.EVENTS:
                 self.look()
-
-    # Monitoring
 
     def startMonitor(self, events: int) -> zmq.Socket[bytes]:
         """
@@ -417,26 +362,7 @@ class Descriptor(Owned):
         :return: a socket to read them from.
         :raise ZmqSocketError: there can be no more sockets.
         """
-        address = f"inproc://txzmq-monitor-{next(_monitors)}"
-        try:
-            # Not all of pyzmq's backends hear what libzmq says to that.
-            if self.socket.closed:
-                raise zmq.ZMQError(zmq.ENOTSOCK)
-            pair: zmq.Socket[bytes] = self.socket.context.socket(zmq.PAIR)
-            try:
-                pair.setsockopt(zmq.LINGER, 0)
-                # No bound, and connected first: else libzmq may wait for us.
-                pair.setsockopt(zmq.RCVHWM, 0)
-                pair.connect(address)
-                self.socket.monitor(address, events)
-            except zmq.ZMQError:
-                # What connects to an address that nobody binds stays in libzmq.
-                pair.bind(address)
-                pair.close()
-                raise
-        except zmq.ZMQError as error:
-            raise socketError(error) from error
-        return pair
+        return openMonitor(self.socket, events)
 
     def stopMonitor(self) -> None:
         """
@@ -756,15 +682,6 @@ class Descriptor(Owned):
     def _poll(self, events: int) -> int:
         ready: list[tuple[Any, int]] = zmq_poll([(self.socket, events)], 0)
         return ready[0][1] if ready else 0
-
-
-def _hasPort(address: str) -> bool:
-    """
-    :return: ``False`` for a TCP port that is none: libzmq takes it modulo 65536.
-    """
-    port = address.rpartition(":")[2]
-    isNumber = port.lstrip("-").isdecimal()
-    return not address.startswith("tcp:") or not isNumber or 0 <= int(port) <= _LAST_PORT
 
 
 def _settle(socket: zmq.Socket[bytes]) -> None:

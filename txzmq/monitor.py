@@ -378,7 +378,7 @@ class Monitored:
         if self._descriptor is not None:
             for endpointType, address in self._opened():
                 if endpointType == "connect" and _isInproc(address):
-                    self._descriptor.meetItself(_toText(address))
+                    self._descriptor.bindOwnInproc(_toText(address))
 
     def _claimToClose(self) -> None:
         """

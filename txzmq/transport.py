@@ -27,7 +27,8 @@ from zope.interface import implementer
 
 from ._advice import endpointError, goneError
 from ._callbacks import call
-from ._descriptor import UNDO, Descriptor, ReadBudget
+from ._descriptor import Descriptor, ReadBudget
+from ._endpoints import UNDO
 from ._flow import DEFAULT_HIGH_BYTES, DEFAULT_HIGH_MESSAGES, Pauses, marks
 from ._frames import Message, toFrames
 from ._outbox import OF_THE_PEER, Outbox, logLost
