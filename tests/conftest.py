@@ -11,18 +11,23 @@ import os
 import platform
 import re
 import signal
+import sys
+from collections.abc import Iterator
 from functools import wraps
+from importlib.metadata import version
 from inspect import iscoroutinefunction
 from typing import Any, Optional
 
 import pytest
 import twisted
+import zmq
 from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
 from . import reactors
 
 _reactor = os.environ.get("TXZMQ_TEST_REACTOR")
+_isPyPy = platform.python_implementation() == "PyPy"
 _collects = os.environ.get("TXZMQ_TEST_GC", "on") != "off"
 
 # Before anything imports the global one.
@@ -54,15 +59,37 @@ def _unsuitable(test: str) -> Optional[str]:
     :param test: the id that pytest gives it.
     :return: why it cannot be run here.
     """
-    if platform.python_implementation() == "PyPy":
+    if _isPyPy:
         for pattern, reason in _NOT_ON_PYPY:
             if re.search(pattern, test):
                 return reason
     return reactors.unsuitable(_reactor, test)
 
 
-def pytest_report_header() -> str:
-    return f"reactor: {_reactor or 'default'}; garbage collector: {'on' if _collects else 'off'}"
+def _versions() -> Iterator[str]:
+    """
+    What this session runs on, for README's table of what works on what.
+    """
+    yield (
+        f"CPython {platform.python_version()}"
+        if not _isPyPy
+        else "PyPy {}.{}.{}".format(
+            *sys.pypy_version_info[:3]  # type: ignore[attr-defined]
+        )
+    )
+    yield f"Twisted {twisted.version.public()}"
+    for package in ("pyzmq", "zope.interface"):
+        yield f"{package} {version(package)}"
+    yield f"libzmq {zmq.zmq_version()}"
+    yield f"reactor {_reactor or reactors.DEFAULT}"
+    yield from reactors.versions()
+
+
+def pytest_report_header() -> list[str]:
+    return [
+        f"reactor: {_reactor or 'default'}; garbage collector: {'on' if _collects else 'off'}",
+        f"runs on: {', '.join(_versions())}",
+    ]
 
 
 def pytest_unconfigure() -> None:

@@ -19,9 +19,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 import warnings
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, Callable, Optional
+
+from twisted.internet import default
 
 #: The modules of reactors that need nothing but to be installed.
 _MODULES = {
@@ -31,6 +35,16 @@ _MODULES = {
     "asyncio": "asyncioreactor",
     "gi": "gireactor",
     "threadedselect": "_threadedselect",
+}
+
+#: The name of the one that Twisted chooses.
+DEFAULT = default.install.__module__.rpartition(".")[2][: -len("reactor")]
+
+#: What others' loops are called, where they know their versions.
+_LIBRARIES = {
+    "uvloop": ("uvloop", "__version__"),
+    "PyGObject": ("gi", "__version__"),
+    "Tk": ("tkinter", "TkVersion"),
 }
 
 #: Tells, asked from within a reactor, whether it is the one that was asked for.
@@ -68,6 +82,15 @@ def install(name: str) -> None:
         isRunning = tk.installWithin() if name == "tkinter" else tk.install()
     else:
         raise ValueError(f"TXZMQ_TEST_REACTOR: there is no reactor {name!r}")
+
+
+def versions() -> Iterator[str]:
+    """
+    What the loops of others that are in use call themselves.
+    """
+    for name, (module, attribute) in _LIBRARIES.items():
+        if module in sys.modules:
+            yield f"{name} {getattr(sys.modules[module], attribute)}"
 
 
 #: Those that survive it when somebody else closes what they watch.  GLib and
