@@ -34,46 +34,65 @@ p = parameters()
 factory = ZmqFactory()
 
 
+class Room:
+    """
+    Has as much room as the others.
+    """
+
+    highWaterMark = p.highWaterMark
+
+
 def opened(cls: Any, address: str = p.addresses[0], kind: str = ZmqEndpointType.connect) -> Any:
-    cls.highWaterMark = p.highWaterMark
     identity = b"subject" if cls.socketType in (zmq.DEALER, zmq.ROUTER) else None
     return cls(factory, ZmqEndpoint(kind, address), identity)
 
 
-class Pull(ZmqPullConnection):
+class Pull(Room, ZmqPullConnection):
     got = 0
 
     def onPull(self, message: Any) -> None:
         self.got += 1
 
 
-class Sub(ZmqSubConnection):
+class Sub(Room, ZmqSubConnection):
     got = 0
 
     def gotMessage(self, message: Any, tag: Any) -> None:
         self.got += 1
 
 
-class Dealer(ZmqDealerConnection):
+class Dealer(Room, ZmqDealerConnection):
     got = 0
 
     def gotMessage(self, *parts: Any) -> None:
         self.got += 1
 
 
-class Router(ZmqRouterConnection):
+class Router(Room, ZmqRouterConnection):
     got = 0
 
     def gotMessage(self, senderId: Any, *parts: Any) -> None:
         self.got += 1
 
 
-class Rep(ZmqREPConnection):
+class Rep(Room, ZmqREPConnection):
     got = 0
 
     def gotMessage(self, messageId: Any, *parts: Any) -> None:
         self.reply(messageId, *parts)
         self.got += 1
+
+
+class Push(Room, ZmqPushConnection):
+    pass
+
+
+class Pub(Room, ZmqPubConnection):
+    pass
+
+
+class Req(Room, ZmqREQConnection):
+    pass
 
 
 RECEIVERS = {"PULL": Pull, "SUB": Sub, "DEALER": Dealer, "ROUTER": Router, "REP": Rep}
@@ -147,13 +166,13 @@ def send() -> None:
     """
     message = p.message
     if p.pattern == "PUSH":
-        Sender(opened(ZmqPushConnection).push, (message,), (PROBE,))
+        Sender(opened(Push).push, (message,), (PROBE,))
     elif p.pattern == "PUB":
-        Sender(opened(ZmqPubConnection).publish, (message, b"tag"), (PROBE, b"tag"))
+        Sender(opened(Pub).publish, (message, b"tag"), (PROBE, b"tag"))
     elif p.pattern == "DEALER":
-        Sender(opened(ZmqDealerConnection).sendMsg, (message,), (PROBE,))
+        Sender(opened(Dealer).sendMsg, (message,), (PROBE,))
     else:
-        Sender(opened(ZmqRouterConnection).sendMsg, (b"peer", message), (b"peer", PROBE))
+        Sender(opened(Router).sendMsg, (b"peer", message), (b"peer", PROBE))
 
 
 class Client:
@@ -162,7 +181,7 @@ class Client:
     """
 
     def __init__(self) -> None:
-        self.connection = opened(ZmqREQConnection)
+        self.connection = opened(Req)
         self.got = 0
         self.latencies = Meter(p, lambda: self.got).latencies
         for _ in range(p.window):
@@ -197,7 +216,7 @@ def request() -> None:
     Client() if p.window > 1 else PatientClient()
 
 
-class Echo(Echoing, ZmqPullConnection):
+class Echo(Echoing, Room, ZmqPullConnection):
     onPull = Echoing.took
 
 
@@ -206,7 +225,7 @@ def inproc() -> None:
     Push and pull in one reactor.
     """
     pull = opened(Echo, kind=ZmqEndpointType.bind)
-    pull.begin(p, opened(ZmqPushConnection).push, p.message)
+    pull.begin(p, opened(Push).push, p.message)
 
 
 def connections() -> None:
