@@ -29,6 +29,15 @@ def opened(socketType: str, kind: str = "connect") -> Any:
     return socket
 
 
+def receiving(socket: Any) -> Any:
+    """
+    :return: how to receive; messages of one frame as users do where they know
+        that there is one.
+    """
+    isOne = p.parts == 1 and p.pattern in ("PULL", "SUB", "DEALER")
+    return socket.recv if isOne else socket.recv_multipart
+
+
 async def receive() -> None:
     """
     Take what comes, and reply if these are requests.
@@ -40,12 +49,13 @@ async def receive() -> None:
         TickerMeter(p, lambda: count, loop.call_later, loop.call_soon_threadsafe)
     else:
         Meter(p, lambda: count)
+    recv = receiving(socket)
     while True:
-        message = await socket.recv_multipart()
+        message = await recv()
         if p.pattern == "REP":
             await socket.send_multipart(message)
         elif p.pattern == "SUB":
-            _tag, _, _body = message[0].partition(b"\0")
+            _tag, _, _body = message.partition(b"\0")
         count += 1
 
 
@@ -103,12 +113,13 @@ async def inproc() -> None:
     global count
     pull = opened("PULL", "bind")
     push = opened("PUSH")
+    recv = receiving(pull)
     Meter(p, lambda: count)
     while True:
         for _ in repeat(None, p.chunk):
             await push.send(p.message)
         for _ in repeat(None, p.chunk):
-            await pull.recv_multipart()
+            await recv()
         count += p.chunk
 
 
