@@ -101,6 +101,9 @@ class Meter(Thread):
         """
         before = self._read()
         time.sleep(seconds)
+        # A slow machine needs longer for the first.
+        while self.counted() == before[2]:
+            time.sleep(_LOOK)
         elapsed, cpu, count = (b - a for a, b in zip(before, self._read()))
         return {"rate": count / elapsed, "cpu": cpu / count * 1e6, "messages": count}
 
@@ -181,28 +184,41 @@ class TickerMeter(Meter):
         self.later(due - now, self.tick, due)
 
 
-def openAll(p: Any, opened: Callable[[], object]) -> Callable[[], None]:
+class Opening:
     """
-    Open connections.
+    Takes the time of opening connections, in the thread that opens them.
 
-    :return: to be called when all are connected: says what each has taken.
+    :param p: the parameters.
     """
-    # What the first ones need is needed once.
-    kept = [opened() for _ in range(p.first)]
-    count = p.connections - p.first
-    before = memory()
-    start, cpu = perf_counter(), thread_time()
-    kept.extend(opened() for _ in range(count))
-    seconds, cpu = perf_counter() - start, thread_time() - cpu
 
-    def report() -> None:
+    def __init__(self, p: Any) -> None:
+        self.p = p
+        self.kept: list[object] = []
+
+    def opened(self, connection: object) -> None:
+        """
+        To be called with each.
+        """
+        self.kept.append(connection)
+        if len(self.kept) == self.p.first:
+            # What the first ones need is needed once.
+            self.memory = memory()
+            self.times = perf_counter(), thread_time()
+        elif len(self.kept) == self.p.connections:
+            self.times = perf_counter() - self.times[0], thread_time() - self.times[1]
+            whenTold(self.report)
+
+    def report(self) -> None:
+        """
+        Say what each has taken, once all are connected.
+        """
+        count = self.p.connections - self.p.first
+        seconds, cpu = self.times
         say(
             open=seconds / count * 1e6,
             openCpu=cpu / count * 1e6,
-            memory=(memory() - before) / len(kept[p.first :]),
+            memory=(memory() - self.memory) / count,
         )
-
-    return report
 
 
 def percentiles(latencies: list[float]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiozmq
 import zmq
-from _meter import PROBE, PROBE_INTERVAL, Meter, TickerMeter, parameters, whenTold
+from _meter import PROBE, PROBE_INTERVAL, Meter, Opening, TickerMeter, parameters, whenTold
 
 p = parameters()
 
@@ -84,13 +84,13 @@ class Echo(Receiver):
             asyncio.get_running_loop().call_soon(self.burst)
 
 
-async def opened(cls: Any, socketType: str, kind: str = "connect") -> Any:
+async def opened(cls: Any, socketType: str, kind: str = "connect", number: int = 0) -> Any:
     transport, protocol = await aiozmq.create_zmq_connection(cls, getattr(zmq, socketType))
     transport.setsockopt(zmq.SNDHWM, p.highWaterMark)
     transport.setsockopt(zmq.RCVHWM, p.highWaterMark)
     if socketType == "SUB":
         transport.subscribe(b"tag")
-    await getattr(transport, kind)(p.addresses[0])
+    await getattr(transport, kind)(p.addresses[number])
     return protocol
 
 
@@ -98,6 +98,8 @@ async def receive() -> None:
     """
     Take what comes, and reply if these are requests.
     """
+    for _ in range(p.idle):
+        await opened(Receiver, "PULL", number=1)
     cls = {"SUB": Subscriber, "REP": Replier}.get(p.pattern, Receiver)
     protocol = await opened(cls, {"REP": "ROUTER"}.get(p.pattern, p.pattern))
     if p.ticker:
@@ -116,7 +118,8 @@ async def send() -> None:
     ready = asyncio.Event()
     loop = asyncio.get_running_loop()
     whenTold(lambda: loop.call_soon_threadsafe(ready.set))
-    probe = [b"tag" + PROBE if p.pattern == "PUB" else PROBE]
+    head = [b"peer"] if p.pattern == "ROUTER" else []
+    probe = [*head, b"tag" + PROBE if p.pattern == "PUB" else PROBE]
     while not ready.is_set():
         write(probe)
         await asyncio.sleep(PROBE_INTERVAL)
@@ -126,6 +129,9 @@ async def send() -> None:
         if p.pattern == "PUB":
             for _ in repeat(None, p.chunk):
                 write([tag + b"\0" + p.message])
+        elif head:
+            for _ in repeat(None, p.chunk):
+                write([*head, *p.frames])
         else:
             for _ in repeat(None, p.chunk):
                 write(p.frames)
@@ -155,11 +161,29 @@ async def inproc() -> None:
     pull.burst()
 
 
+async def connections() -> None:
+    """
+    Open connections, and see what they take.
+    """
+    opening = Opening(p)
+    for _ in range(p.connections):
+        opening.opened(await opened(Receiver, "PULL"))
+
+
+ROLES = {
+    "receive": receive,
+    "send": send,
+    "request": request,
+    "inproc": inproc,
+    "connections": connections,
+}
+
+
 async def main() -> None:
     """
     Play a role for ever.
     """
-    await {"receive": receive, "send": send, "request": request, "inproc": inproc}[p.role]()
+    await ROLES[p.role]()
     await asyncio.Event().wait()
 
 

@@ -11,21 +11,21 @@ from typing import Any
 
 import zmq
 import zmq.asyncio
-from _meter import PROBE, PROBE_INTERVAL, Meter, TickerMeter, parameters, whenTold
+from _meter import PROBE, PROBE_INTERVAL, Meter, Opening, TickerMeter, parameters, whenTold
 
 p = parameters()
 context = zmq.asyncio.Context()
 count = 0
 
 
-def opened(socketType: str, kind: str = "connect") -> Any:
+def opened(socketType: str, kind: str = "connect", number: int = 0) -> Any:
     socket = context.socket(getattr(zmq, socketType))
     socket.hwm = p.highWaterMark
     if socketType in ("DEALER", "ROUTER"):
         socket.routing_id = b"subject"
     if socketType == "SUB":
         socket.subscribe(b"tag")
-    getattr(socket, kind)(p.addresses[0])
+    getattr(socket, kind)(p.addresses[number])
     return socket
 
 
@@ -38,11 +38,20 @@ def receiving(socket: Any) -> Any:
     return socket.recv if isOne else socket.recv_multipart
 
 
+async def idle() -> None:
+    """
+    Wait for a message at a socket to which none comes.
+    """
+    await opened("PULL", number=1).recv()
+
+
 async def receive() -> None:
     """
     Take what comes, and reply if these are requests.
     """
     global count
+    # Kept, or they would be collected.
+    _idle = [asyncio.ensure_future(idle()) for _ in range(p.idle)]
     socket = opened({"REP": "ROUTER"}.get(p.pattern, p.pattern))
     if p.ticker:
         loop = asyncio.get_running_loop()
@@ -68,9 +77,10 @@ async def send() -> None:
     ready = asyncio.Event()
     loop = asyncio.get_running_loop()
     whenTold(lambda: loop.call_soon_threadsafe(ready.set))
-    probe = b"tag" + PROBE if p.pattern == "PUB" else PROBE
+    head = [b"peer"] if p.pattern == "ROUTER" else []
+    probe = [*head, b"tag" + PROBE if p.pattern == "PUB" else PROBE]
     while not ready.is_set():
-        await socket.send(probe)
+        await socket.send_multipart(probe)
         await asyncio.sleep(PROBE_INTERVAL)
     meter = Meter(p, lambda: count)
     tag = b"tag"
@@ -78,12 +88,14 @@ async def send() -> None:
         for _ in repeat(None, p.chunk):
             if p.pattern == "PUB":
                 await socket.send(tag + b"\0" + p.message)
+            elif head:
+                await socket.send_multipart([*head, *p.frames])
             elif p.parts > 1:
                 await socket.send_multipart(p.message)
             else:
                 await socket.send(p.message)
         count += p.chunk
-    await socket.send(probe)
+    await socket.send_multipart(probe)
     await asyncio.Event().wait()
 
 
@@ -123,7 +135,23 @@ async def inproc() -> None:
         count += p.chunk
 
 
-ROLES = {"receive": receive, "send": send, "request": request, "inproc": inproc}
+async def connections() -> None:
+    """
+    Open sockets, and see what they take.
+    """
+    opening = Opening(p)
+    for _ in range(p.connections):
+        opening.opened(opened("PULL"))
+    await asyncio.Event().wait()
+
+
+ROLES = {
+    "receive": receive,
+    "send": send,
+    "request": request,
+    "inproc": inproc,
+    "connections": connections,
+}
 if p.uvloop:
     import uvloop
 

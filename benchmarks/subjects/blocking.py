@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Any
 
 import zmq
-from _meter import PROBE, PROBE_INTERVAL, Meter, openAll, parameters, whenTold
+from _meter import PROBE, PROBE_INTERVAL, Meter, Opening, parameters, whenTold
 
 p = parameters()
 context = zmq.Context()
@@ -150,7 +150,9 @@ def connections() -> None:
     """
     Open sockets, and see what they take.
     """
-    whenTold(openAll(p, lambda: opened("PULL")))
+    opening = Opening(p)
+    for _ in range(p.connections):
+        opening.opened(opened("PULL"))
     Event().wait()
 
 

@@ -9,7 +9,7 @@ from time import perf_counter, thread_time
 from typing import Any
 
 import zmq
-from _meter import PROBE, Meter, openAll, parameters, say, whenTold
+from _meter import PROBE, Meter, Opening, parameters, say
 from _twisted import Bursts, Echoing, count
 from twisted.internet import reactor
 
@@ -232,7 +232,9 @@ def connections() -> None:
     """
     Open connections, and see what they take.
     """
-    whenTold(openAll(p, lambda: opened(Pull)))
+    opening = Opening(p)
+    for _ in range(p.connections):
+        opening.opened(opened(Pull))
 
 
 ROLES = {

@@ -9,7 +9,7 @@ from itertools import repeat
 from typing import Any
 
 import zmq
-from _meter import PROBE, parameters
+from _meter import PROBE, Opening, parameters
 from _twisted import Bursts, Echoing, count
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
@@ -82,6 +82,15 @@ class Sender(Bursts, Protocol):
             self.burstSent()
 
 
+class RouterSender(Sender):
+    probeMessage = [b"peer", PROBE]
+
+    def writeBurst(self, write: Any) -> None:
+        message = p.frames
+        for _ in repeat(None, p.chunk):
+            write([b"peer", *message])
+
+
 class Publisher(Sender):
     probeMessage = [b"tag\0" + PROBE]
 
@@ -95,9 +104,12 @@ class Echo(Echoing, Protocol):
     messageReceived = Echoing.took
 
 
-async def opened(cls: Any, socketType: str, kind: str = "connect") -> Any:
+SENDERS = {"PUB": Publisher, "ROUTER": RouterSender}
+
+
+async def opened(cls: Any, socketType: str, kind: str = "connect", number: int = 0) -> Any:
     opening = createZmqConnection(
-        cls, getattr(zmq, socketType), factory=factory, **{kind: p.addresses[0]}
+        cls, getattr(zmq, socketType), factory=factory, **{kind: p.addresses[number]}
     )
     _transport, protocol = await opening
     return protocol
@@ -107,6 +119,8 @@ async def receive() -> None:
     """
     Take what comes.
     """
+    for _ in range(p.idle):
+        await opened(Receiver, "PULL", number=1)
     protocol = await opened(Subscriber if p.pattern == "SUB" else Receiver, p.pattern)
     count(p, lambda: protocol.got)
 
@@ -115,7 +129,7 @@ async def send() -> None:
     """
     Send, as fast as it goes, when the other side is there.
     """
-    protocol = await opened(Publisher if p.pattern == "PUB" else Sender, p.pattern)
+    protocol = await opened(SENDERS.get(p.pattern, Sender), p.pattern)
     protocol.begin(p)
 
 
@@ -128,11 +142,23 @@ async def inproc() -> None:
     pull.begin(p, push.transport.write, p.frames)
 
 
+async def connections() -> None:
+    """
+    Open connections, and see what they take.
+    """
+    opening = Opening(p)
+    for _ in range(p.connections):
+        opening.opened(await opened(Receiver, "PULL"))
+
+
+ROLES = {"receive": receive, "send": send, "inproc": inproc, "connections": connections}
+
+
 async def main(reactor: object) -> None:
     """
     Play a role for ever.
     """
-    await {"receive": receive, "send": send, "inproc": inproc}[p.role]()
+    await ROLES[p.role]()
     await Deferred()
 
 
