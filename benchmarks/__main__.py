@@ -7,17 +7,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from . import environments
-from .results import METRICS, Results, about
+from .plan import FULL, QUICK, Step, chosen, duration, steps
+from .results import METRICS, Results, about, differences
 from .run import MeasurementError, measure
 from .targets import describe, judge
-from .workloads import OTHERS, SUBJECTS, WORKLOADS, Workload
+from .workloads import BURST, SUBJECTS, WORKLOADS
 
-#: Seconds per measurement, without what it takes to start two programs.
-_SECONDS = 0.7
-_QUICK_SECONDS = 0.25
+#: Of what is printed of some metrics; a rate may have a share behind it.
+_WIDTHS = {"rate": 16, "sent": 9}
 
 #: How often a measurement that failed is tried again, before giving up.
 _RETRIES = 2
@@ -28,7 +29,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="shorter, three rounds, the main workloads and subjects",
+        help="three rounds, shorter, of the main workloads and subjects; others once",
     )
     parser.add_argument(
         "--only", nargs="+", metavar="TEXT", help="workloads whose names have a text in them"
@@ -36,24 +37,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--subjects", nargs="+", choices=SUBJECTS, metavar="NAME", help=f"of {', '.join(SUBJECTS)}"
     )
-    parser.add_argument("--rounds", type=int, help="instead of 5, or 3")
+    parser.add_argument("--rounds", type=int, help="instead of those planned")
     parser.add_argument("--json", type=Path, help="the file to write the results to")
     parser.add_argument("--list", action="store_true", help="name the workloads, and stop")
     return parser.parse_args()
-
-
-def _chosen(arguments: argparse.Namespace) -> list[tuple[Workload, list[str]]]:
-    """
-    :return: workloads, and the subjects of each.
-    """
-    workloads = list(WORKLOADS.values())
-    if arguments.only:
-        wanted = [text.lower() for text in arguments.only]
-        workloads = [w for w in workloads if any(text in w.name.lower() for text in wanted)]
-    elif arguments.quick:
-        workloads = [w for w in workloads if w.quick]
-    subjects = arguments.subjects or (set(SUBJECTS) - OTHERS if arguments.quick else SUBJECTS)
-    return [(w, [s for s in w.subjects if s in subjects]) for w in workloads]
 
 
 class Progress:
@@ -94,58 +81,78 @@ def main() -> None:
     The command line.
     """
     arguments = _arguments()
-    chosen = _chosen(arguments)
+    plan = QUICK if arguments.quick else FULL
+    if arguments.rounds:
+        plan = plan._replace(rounds=arguments.rounds, otherRounds=arguments.rounds)
+    workloads = chosen(plan, arguments.only or (), arguments.subjects or ())
     if arguments.list:
-        print(*(w.name for w, _ in chosen), sep="\n")
+        print(*(workload.name for workload, _ in workloads), sep="\n")
         return
-    rounds = arguments.rounds or (3 if arguments.quick else 5)
-    seconds = _QUICK_SECONDS if arguments.quick else _SECONDS
-    names = sorted(
-        {"pyzmq", *(SUBJECTS[s].environment for _, subjects in chosen for s in subjects)}
-    )
-    environments.prepare(names)
+    environments.prepare(names := _environments(s for _, found in workloads for s in found))
     results = Results(
-        about({n: environments.versions(n) for n in names}, rounds=rounds, seconds=seconds), {}
+        about({name: environments.versions(name) for name in names}, burst=BURST, **plan._asdict()),
+        {},
     )
-    progress = Progress(rounds * sum(len(subjects) for _, subjects in chosen))
-    group = ""
-    for workload, subjects in chosen:
-        for number in range(rounds):
-            for subject in subjects:
-                progress.step(f"{workload.name}, round {number + 1}: {SUBJECTS[subject].title}")
-                values = _measure(workload, subject, seconds)
-                results.add(workload.name, subject, values)
-        progress.clear()
-        if workload.group != group:
-            group = workload.group
-            print(f"\n{group}")
-        _show(workload.name, subjects, results)
+    for sentence in differences(results.about):
+        print(sentence, file=sys.stderr)
+    every = [list(steps(plan, workload, subjects)) for workload, subjects in workloads]
+    count, seconds = sum(map(len, every)), sum(map(duration, every))
+    print(f"{count} measurements, about {seconds / 60:.1f} min")
+    start = time.monotonic()
+    progress = Progress(count)
+    for measurements in every:
+        _measureAll(measurements, results, progress)
     if arguments.json:
         results.save(arguments.json)
     _showVerdicts(results)
+    print(f"{(time.monotonic() - start) / 60:.1f} min")
 
 
-def _measure(workload: Workload, subject: str, seconds: float) -> dict[str, float]:
+def _measureAll(measurements: Sequence[Step], results: Results, progress: Progress) -> None:
+    """
+    Measure one workload, and print what was found.
+    """
+    workload = measurements[0].workload
+    isFirst = all(WORKLOADS[name].group != workload.group for name in results.rounds)
+    for step in measurements:
+        title = SUBJECTS[step.subject].title
+        progress.step(f"{workload.name}, round {step.number + 1}: {title}")
+        results.add(workload.name, step.subject, _measure(step))
+    progress.clear()
+    if isFirst:
+        print(f"\n{workload.group}")
+    _show(workload.name, results)
+
+
+def _environments(subjects: Iterable[str]) -> list[str]:
+    """
+    :return: those that are needed; the other side is always pyzmq.
+    """
+    return sorted({"pyzmq", *(SUBJECTS[subject].environment for subject in subjects)})
+
+
+def _measure(step: Step) -> dict[str, float]:
     for _ in range(_RETRIES):
         try:
-            return measure(workload, SUBJECTS[subject], seconds)
+            return measure(step.workload, SUBJECTS[step.subject], step.seconds)
         except MeasurementError as error:
-            print(f"\n{workload.name}, {subject}: {error}; once more", file=sys.stderr)
-    return measure(workload, SUBJECTS[subject], seconds)
+            print(f"\n{step.workload.name}, {step.subject}: {error}; once more", file=sys.stderr)
+    return measure(step.workload, SUBJECTS[step.subject], step.seconds)
 
 
-def _show(workload: str, subjects: list[str], results: Results) -> None:
+def _show(workload: str, results: Results) -> None:
     """
     Print the medians of a workload and, in brackets, how many times better we
     are.
     """
     print(f"  {workload}")
+    subjects = list(results.rounds[workload])
     for subject in subjects:
         line = f"    {SUBJECTS[subject].title:21}"
         for name in results.metrics(workload, subject):
             metric = METRICS[name]
-            value = metric.format.format(results.median(workload, subject, name))
-            line += f"  {metric.title} {value:>{9 if name == 'rate' else 6}}"
+            value = results.text(workload, subject, name)
+            line += f"  {metric.title} {value:>{_WIDTHS.get(name, 6)}}"
             if subjects[0] == "txzmq" != subject and name in ("rate", "cpu", "p50", "p99"):
                 line += f" ({results.advantage(workload, 'txzmq', subject, name):.2f})"
         print(line)
@@ -158,7 +165,7 @@ def _showVerdicts(results: Results) -> None:
         return
     print("\nTargets (rate or CPU per message; medians of the ratios round by round)")
     for verdict in verdicts:
-        workload, wanted, found, word = describe(verdict)
+        workload, wanted, found, word = describe(verdict, results)
         print(f"  {workload:26} {wanted:31} {found:24} {word}")
     print(f"{sum(v.reached for v in verdicts)} of {len(verdicts)} reached")
 

@@ -32,6 +32,7 @@ class Metric(NamedTuple):
 
 METRICS = {
     "rate": Metric("rate", "messages/s", "{:,.0f}", more=True),
+    "sent": Metric("sent", "messages/s", "{:,.0f}", more=True),
     "cpu": Metric("CPU", "us per message", "{:.2f}"),
     "p50": Metric("p50", "us", "{:.1f}"),
     "p99": Metric("p99", "us", "{:.1f}"),
@@ -45,6 +46,13 @@ METRICS = {
     "memory": Metric("memory", "KiB each", "{:.1f}"),
     "subscribe": Metric("to subscribe", "us each", "{:.2f}"),
 }
+
+#: The share of its time which a thread needs for the rate that it reaches.  Below
+#: this it was waiting: for the other side, or for libzmq's own thread.
+BUSY = 0.85
+
+#: What all have in common, or ratios are not about the libraries.
+_COMMON = ("pyzmq", "libzmq")
 
 Rounds = list[dict[str, float]]
 
@@ -96,6 +104,33 @@ class Results:
         """
         return median(values[metric] for values in self.rounds[workload][subject])
 
+    def busy(self, workload: str, subject: str) -> float:
+        """
+        :return: the share of its time which the measured thread needs for the
+            rate; 1 where there is none.
+        """
+        return median(
+            values["rate"] * values["cpu"] / 1e6 if "rate" in values else 1.0
+            for values in self.rounds[workload][subject]
+        )
+
+    def isLimited(self, workload: str, subject: str) -> bool:
+        """
+        :return: whether the rate is limited by something else than the measured
+            thread.
+        """
+        return self.busy(workload, subject) < BUSY
+
+    def text(self, workload: str, subject: str, metric: str) -> str:
+        """
+        :return: a median for readers.  Behind a rate that is limited by others
+            stands the share of its time which the measured thread was busy.
+        """
+        text = METRICS[metric].format.format(self.median(workload, subject, metric))
+        if metric == "rate" and self.isLimited(workload, subject):
+            text += f" [{self.busy(workload, subject):.0%}]"
+        return text
+
     def metrics(self, workload: str, subject: str) -> list[str]:
         """
         :return: what there is.
@@ -139,6 +174,22 @@ def about(versions: dict[str, dict[str, str]], **settings: object) -> dict[str, 
         },
         "settings": settings,
     }
+
+
+def differences(about: dict[str, Any]) -> list[str]:
+    """
+    :param about: what :func:`about` returned.
+    :return: sentences on what should be the same in all environments.
+    """
+    found = []
+    for package in _COMMON:
+        users: dict[str, list[str]] = {}
+        for environment, versions in about["versions"].items():
+            users.setdefault(versions[package], []).append(environment)
+        if len(users) > 1:
+            each = (f"{version} ({', '.join(who)})" for version, who in sorted(users.items()))
+            found.append(f"Not all have the same {package}: {', '.join(each)}.")
+    return found
 
 
 def _processor() -> str:

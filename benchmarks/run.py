@@ -16,6 +16,7 @@ from select import select
 from typing import IO, Any
 
 from .environments import HERE, python
+from .plan import LONGEST_WARMUP, WARMUP
 from .workloads import Subject, Workload
 
 #: glibc gives memory back to the system, and takes it again page by page, as
@@ -114,7 +115,7 @@ def measure(workload: Workload, subject: Subject, seconds: float) -> dict[str, f
         **workload.parameters,
         **subject.parameters,
         "seconds": seconds,
-        "warmup": min(seconds / 4, 0.2),
+        "warmup": min(seconds * WARMUP, LONGEST_WARMUP),
     }
     role = parameters["role"]
     with contextlib.ExitStack() as stack:
@@ -140,7 +141,7 @@ def measure(workload: Workload, subject: Subject, seconds: float) -> dict[str, f
         if role == "send":
             # What has left the sender's hands may still be in its memory: the
             # rate is that at which messages arrive.
-            result["rate"] = peer.hear()["rate"]
+            result.update(sent=result["rate"], rate=peer.hear()["rate"])
         elif parameters["pattern"] == "REP" and parameters["pinned"]:
             # Who has asked knows how long it took.
             seen = peer.hear()

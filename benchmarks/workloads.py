@@ -29,20 +29,44 @@ SUBJECTS = {
     "aiozmq": Subject("aiozmq", "aiozmq", "aiozmq_.py"),
     "asyncio": Subject("zmq.asyncio", "pyzmq", "asyncio_.py", {"uvloop": False}),
     "uvloop": Subject("zmq.asyncio, uvloop", "pyzmq", "asyncio_.py", {"uvloop": True}),
-    "txzmq-idle": Subject("txZMQ, 1000 idle", "txzmq", "txzmq_classic.py", {"idle": 1000}),
-    "txzmq1-idle": Subject("txZMQ 1.0, 1000 idle", "txzmq1", "txzmq_classic.py", {"idle": 1000}),
 }
 
-#: No part of a quick run.
-OTHERS = {"aiozmq", "asyncio", "uvloop"}
+_EVERYBODY = tuple(SUBJECTS)
+
+#: The same, with many connections beside the one that is busy.  Loops that block
+#: have one only.
+_IDLE = 1000
+_WITH_IDLE = tuple(name for name in SUBJECTS if name not in ("multipart", "bare"))
+SUBJECTS.update(
+    (
+        f"{name}-idle",
+        SUBJECTS[name]._replace(
+            title=f"{SUBJECTS[name].title}, {_IDLE} idle",
+            parameters={**SUBJECTS[name].parameters, "idle": _IDLE},
+        ),
+    )
+    for name in _WITH_IDLE
+)
+
+#: Those that are slow, and far from everybody else: measured for a shorter time.
+OTHERS = ("aiozmq", "asyncio", "uvloop")
+
+
+def isOther(subject: str) -> bool:
+    """
+    :return: whether it is one of them.
+    """
+    return subject.removesuffix("-idle") in OTHERS
+
 
 _BOTH = ("txzmq", "txzmq1")
-_LISTS = (*_BOTH, "multipart")
-_CORE = (*_LISTS, "bare")
-_EVERYBODY = (*_CORE, *sorted(OTHERS))
+_CORE = (*_BOTH, "multipart", "bare")
+_LISTS = tuple(name for name in _EVERYBODY if name != "bare")
+#: Who can ask, and reply; transports leave this to their users.
+_ASKING = tuple(name for name in _LISTS if name != "transport")
 
-#: Workloads in which txZMQ's transports stand beside its connections, and aiozmq
-#: beside both.
+#: Workloads in which txZMQ's transports are held to be as fast as its connections,
+#: and faster than aiozmq.
 FACES = (
     "PULL 10 B tcp",
     "PULL 100 B tcp",
@@ -64,14 +88,14 @@ class Workload(NamedTuple):
 
     :ivar parameters: for the programs.
     :ivar subjects: who, in turn.
-    :ivar quick: whether it is part of a quick run.
+    :ivar quick: who of them, in a quick run; empty if it is no part of that.
     """
 
     name: str
     group: str
     parameters: dict[str, Any]
     subjects: tuple[str, ...]
-    quick: bool
+    quick: tuple[str, ...]
 
 
 #: What the programs are told, unless a workload says otherwise.
@@ -103,9 +127,19 @@ _MARK = (10_000, 1 << 24)
 #: What libzmq needs for a frame, in bytes, on top of what is in it.
 _FRAME_BYTES = 100
 
-#: The most messages, and bytes, per chunk.
+#: The most messages per chunk, by role.  After a burst, senders that have a
+#: reactor give it its turn: of this, a message's share should be small.
+_CHUNKS = {"send": 1000}
 _CHUNK = 200
+
+#: With requests: these are few in a short time, and are counted by chunks.
+_REQUESTS = 20
+
+#: The most bytes per chunk.
 _CHUNK_BYTES = 1 << 22
+
+#: What is said about it on the page.
+BURST = _CHUNKS["send"]
 
 _SIZES = {
     "10 B": (10, 1),
@@ -116,6 +150,34 @@ _SIZES = {
     "1 MiB": (1 << 20, 1),
 }
 
+#: Who pushes and pulls in one process, where it is not the same as with others.
+_INPROC = {
+    "10 B": _EVERYBODY,
+    "64 KiB": _EVERYBODY,
+    "1 MiB": (*_BOTH, "transport", "multipart", "bare"),
+}
+
+#: Who is measured in a quick run: what shows whether something has become slow.
+_QUICK = {
+    "PULL 10 B tcp": _EVERYBODY,
+    "PULL 1 KiB tcp": _CORE,
+    "PULL 4 x 16 B tcp": _CORE,
+    "PULL 64 KiB tcp": _CORE,
+    "PULL 100 B ipc": _CORE,
+    "PUSH 10 B tcp": _EVERYBODY,
+    "PUSH 4 x 16 B tcp": _CORE,
+    "PUSH to PULL 10 B inproc": _CORE,
+    "PUSH to PULL 1 MiB inproc": _CORE,
+    "SUB 100 B": (*_CORE, "transport"),
+    "PUB 100 B": (*_CORE, "transport"),
+    "REQ one at a time": _CORE,
+    "REQ 64 in flight": _ASKING,
+    "REP 64 in flight": _CORE,
+    "10 ms ticker": _BOTH,
+    "1000 connections": _CORE,
+    "PULL beside 1000 idle": ("txzmq", "txzmq-idle"),
+}
+
 
 def _workload(
     name: str,
@@ -124,18 +186,17 @@ def _workload(
     role: str,
     pattern: str,
     size: str = "100 B",
-    quick: bool = False,
     **others: Any,
 ) -> Workload:
     frame, parts = _SIZES[size]
     p = {**_DEFAULTS, "role": role, "pattern": pattern, "size": frame, "parts": parts, **others}
-    p["chunk"] = max(1, min(_CHUNK, _CHUNK_BYTES // (frame * parts)))
+    chunk = _REQUESTS if p["window"] else _CHUNKS.get(role, _CHUNK)
+    p["chunk"] = max(1, min(chunk, _CHUNK_BYTES // (frame * parts)))
     messages, bytes_ = _MARKS.get(role, _MARK)
     p["highWaterMark"] = min(messages, bytes_ // ((frame + _FRAME_BYTES) * parts))
-    if name in FACES:
-        subjects = tuple(s for s in SUBJECTS if s in {*subjects, "transport", "aiozmq"})
     if parts > 1:
         subjects = tuple(s for s in subjects if s != "bare")
+    quick = tuple(s for s in subjects if s in _QUICK.get(name, ()))
     return Workload(name, group, p, subjects, quick)
 
 
@@ -147,7 +208,7 @@ def _pushPull() -> Iterator[Workload]:
         ):
             for size in sizes:
                 name = f"{pattern} {size} {transport}"
-                wide = transport == "tcp" and size in ("10 B", "4 x 16 B", "64 KiB")
+                wide = transport == "tcp" or size == "100 B"
                 yield _workload(
                     name,
                     f"{pattern}, {transport}",
@@ -155,7 +216,6 @@ def _pushPull() -> Iterator[Workload]:
                     role,
                     pattern,
                     size,
-                    quick=name in _QUICK,
                     transport=transport,
                 )
     for size in _SIZES:
@@ -163,33 +223,18 @@ def _pushPull() -> Iterator[Workload]:
         yield _workload(
             name,
             "PUSH to PULL in one process, inproc",
-            _EVERYBODY if size == "10 B" else _CORE,
+            _INPROC.get(size, _CORE),
             "inproc",
             "PULL",
             size,
-            quick=name in _QUICK,
             transport="inproc",
         )
 
 
-_QUICK = {
-    "PULL 10 B tcp",
-    "PULL 100 B ipc",
-    "PULL 1 KiB tcp",
-    "PULL 4 x 16 B tcp",
-    "PULL 64 KiB tcp",
-    "PUSH 10 B tcp",
-    "PUSH 4 x 16 B tcp",
-    "PUSH 64 KiB tcp",
-    "PUSH to PULL 10 B inproc",
-    "PUSH to PULL 1 MiB inproc",
-}
-
-
 def _others() -> Iterator[Workload]:
     group = "PUB and SUB, topic in front of the message"
-    yield _workload("SUB 100 B", group, _EVERYBODY, "receive", "SUB", quick=True)
-    yield _workload("PUB 100 B", group, _EVERYBODY, "send", "PUB", quick=True)
+    yield _workload("SUB 100 B", group, _EVERYBODY, "receive", "SUB")
+    yield _workload("PUB 100 B", group, _EVERYBODY, "send", "PUB")
     group = "ROUTER and DEALER"
     for pattern in ("ROUTER", "DEALER"):
         for role in ("receive", "send"):
@@ -199,21 +244,19 @@ def _others() -> Iterator[Workload]:
             yield _workload(
                 f"{pattern} one at a time" if window == 1 else f"{pattern} {window} in flight",
                 "REQ and REP, one at a time" if window == 1 else "REQ and REP, many in flight",
-                _LISTS if window == 1024 else (*_LISTS, *sorted(OTHERS)),
+                _ASKING,
                 role,
                 pattern,
                 "10 B",
-                quick=window < 1024,
                 window=window,
                 pinned=window == 1,
             )
     yield _workload(
         "10 ms ticker",
         "A 10 ms ticker beside a flood",
-        (*_BOTH, *sorted(OTHERS)),
+        _WITH_IDLE,
         "receive",
         "PULL",
-        quick=True,
         ticker=True,
         duration=3.0,
     )
@@ -223,17 +266,15 @@ def _others() -> Iterator[Workload]:
         _LISTS,
         "connections",
         "PULL",
-        quick=True,
         connections=1000,
         first=20,
     )
     yield _workload(
         "PULL beside 1000 idle",
         "1000 idle connections beside a busy one",
-        ("txzmq", "txzmq-idle", "txzmq1", "txzmq1-idle"),
+        tuple(name for one in _WITH_IDLE for name in (one, f"{one}-idle")),
         "receive",
         "PULL",
-        quick=True,
     )
 
 
