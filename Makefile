@@ -9,10 +9,10 @@ made := $(VENV)/made-with-$(subst /,-,$(PYTHON))
 pip := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak clean
+.PHONY: help demo test bench bench-page soak clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1: \2/p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed ## show all patterns at work, between processes
 	$(VENV)/bin/python examples/demo.py
@@ -20,8 +20,11 @@ demo: $(VENV)/installed ## show all patterns at work, between processes
 test: $(VENV)/installed-test ## run all tests, the examples included
 	$(VENV)/bin/python -m pytest
 
-bench: ## measure against other libraries; 25 minutes, QUICK=1 3 minutes
+bench: ## measure against other libraries; 30 minutes, QUICK=1 3 minutes
 	$(PYTHON) -m benchmarks $(if $(QUICK),--quick) --json benchmarks/results.json
+
+bench-page: ## make docs/performance.rst and its plots of what bench has measured
+	$(PYTHON) -m benchmarks.report benchmarks/results.json
 
 soak: $(VENV)/installed-test ## a flood of bad messages, and an hour of good ones; MINUTES=5 is shorter
 	$(VENV)/bin/python -m tests.soak.fuzz --inputs $(if $(MINUTES),200000,1000000)

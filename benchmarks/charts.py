@@ -24,6 +24,8 @@ _COLOURS = (
 _WIDTH = 760
 _LEFT = 200
 _RIGHT = 150
+#: Of bars: the room for the text behind the longest.
+_TEXT = 190
 _BAR = 16
 _GAP = 12
 _HEAD = 40
@@ -54,7 +56,7 @@ def chart(title: str, groups: Sequence[tuple[str, Sequence[Bar]]]) -> str:
     :return: an SVG document; bars are as long as their values.
     """
     longest = max(bar.value for _, bars in groups for bar in bars)
-    scale = (_WIDTH - _LEFT - _RIGHT) / longest
+    scale = (_WIDTH - _LEFT - _TEXT) / longest
     parts = [_text(10, 22, title, weight="bold", size=14)]
     y = _HEAD
     for heading, bars in groups:

@@ -25,6 +25,9 @@ from .workloads import Subject, Workload
 #: measured programs keep what they have.
 _MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(1 << 28), "MALLOC_MMAP_THRESHOLD_": str(1 << 28)}
 
+#: Of programs, on top of our own: they have what is in their environments, no more.
+VARIABLES = {**_MALLOC, "PYTHONPATH": ""}
+
 #: Seconds after which a program that says nothing is broken.
 PATIENCE = 60
 
@@ -53,7 +56,7 @@ class Program:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             preexec_fn=prepare,
-            env={**os.environ, **_MALLOC, "PYTHONPATH": ""},
+            env={**os.environ, **VARIABLES},
         )
 
     def tell(self, value: object) -> None:

@@ -217,7 +217,7 @@ def _word(verdict: Verdict, results: Results) -> str:
         compared = filter(None, (target.subject, target.against))
         idle = [s for s in compared if results.isLimited(target.workload, s)]
         if idle:
-            word += f"; limited: {', '.join(SUBJECTS[subject].title for subject in idle)}"
+            word += f"; limited elsewhere: {', '.join(SUBJECTS[subject].title for subject in idle)}"
     return word
 
 
