@@ -148,7 +148,7 @@ def _show(workload: str, results: Results) -> None:
     print(f"  {workload}")
     subjects = list(results.rounds[workload])
     for subject in subjects:
-        line = f"    {SUBJECTS[subject].title:21}"
+        line = f"    {SUBJECTS[subject].title:30}"
         for name in results.metrics(workload, subject):
             metric = METRICS[name]
             value = results.text(workload, subject, name)

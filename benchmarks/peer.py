@@ -57,7 +57,7 @@ def bound(socketType: int) -> zmq.Socket[bytes]:
         # Wait for a slow subscriber; PUB would drop.
         socket.xpub_nodrop = True
     if socketType == zmq.PUSH:
-        monitors[socket] = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        monitors[socket] = socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
     socket.bind(p.bind)
     return socket
 

@@ -475,10 +475,11 @@ class Report:
         """
         found = []
         for name, subjects in self._results.rounds.items():
-            ours = [s for s in subjects if s in ("txzmq", "transport")]
+            ours = [s for s in subjects if SUBJECTS[s].environment == "txzmq"]
             others = [s for s in subjects if SUBJECTS[s].environment != "txzmq"]
             for our, other in product(ours, others):
-                if ahead := self._ahead(name, our, other):
+                areAlike = our.endswith("-idle") == other.endswith("-idle")
+                if areAlike and (ahead := self._ahead(name, our, other)):
                     found.append((name, SUBJECTS[our].title, SUBJECTS[other].title, ahead))
         return found
 
