@@ -89,16 +89,16 @@ _LARGE = tuple(
 _SENDING = "libzmq's own sending is most of it: {bare[cpu]} us in a bare loop, {txzmq[cpu]} us here"
 _BARE = "a bare loop has no reactor, and does not look for further frames: {bare[cpu]} us"
 _ALONE = (
-    "only {txzmq[cpu]} us of p50 are spent in this process; the rest is the peer,"
-    " libzmq's threads and the kernel, for txZMQ 1.0 ({txzmq1[cpu]} us) too"
+    "of p50, {txzmq[cpu]} us are spent in the measured thread ({txzmq1[cpu]} us in that of"
+    " txZMQ 1.0); the rest is the peer, libzmq's threads and the kernel, for both alike"
 )
 _ASKED = (
     "a blocking loop that sends and receives the same frames, and matches nothing,"
     " takes {multipart[cpu]} us; txZMQ {txzmq[cpu]} us, txZMQ 1.0 {txzmq1[cpu]} us"
 )
 _COPIES = (
-    "copying is most of it, and libzmq's: {multipart[rate]} messages/s in a blocking"
-    " loop, {txzmq1[rate]} with txZMQ 1.0, {txzmq[rate]} here"
+    "copying is most of it: {multipart[rate]} messages/s in a blocking loop,"
+    " {txzmq1[rate]} with txZMQ 1.0, {txzmq[rate]} here"
 )
 
 TARGETS: tuple[Target, ...] = (
@@ -224,7 +224,10 @@ def _word(verdict: Verdict, results: Results) -> str:
 def _why(target: Target, results: Results) -> str:
     workload = target.workload
     figures = {
-        subject: {m: results.text(workload, subject, m) for m in results.metrics(workload, subject)}
+        subject: {
+            metric: METRICS[metric].format.format(results.median(workload, subject, metric))
+            for metric in results.metrics(workload, subject)
+        }
         for subject in results.rounds[workload]
     }
     try:
