@@ -28,7 +28,7 @@ async def main(reactor):
     factory.registerForShutdown()
 
     office = Office(factory)
-    # Options of libzmq that have no attribute, before the first endpoint.
+    # libzmq's options without an attribute are set before the first endpoint.
     office.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     office.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
     office.addEndpoints([ZmqEndpoint(ZmqEndpointType.bind, "tcp://127.0.0.1:*")])

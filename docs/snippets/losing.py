@@ -17,7 +17,7 @@ class Speaker(ZmqProtocol):
 
 
 async def speaker():
-    # Bound, so nobody is there to take anything.
+    # It binds, and nobody connects: nobody will take anything.
     return await createZmqConnection(Speaker, zmq.PUSH, bind="tcp://127.0.0.1:*")
 
 

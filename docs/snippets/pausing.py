@@ -5,7 +5,7 @@ from txzmq import ZmqEndpoint, ZmqEndpointType, ZmqFactory, ZmqPullConnection, Z
 
 class Worker(ZmqPullConnection):
     """
-    Begins with one piece of work when it has finished with the one before.
+    Begins a piece of work only when it has finished the one before.
     """
 
     def __init__(self, factory, endpoint, seconds):

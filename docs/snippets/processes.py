@@ -13,7 +13,7 @@ def work(address, number):
     factory.lingerPeriod = 10_000
     pusher = ZmqPushConnection(factory, ZmqEndpoint(ZmqEndpointType.connect, address))
     pusher.push(str(sum(range(number))))
-    # Blocks until the result has left, for ten seconds at the most.
+    # Blocks until the result has left, for up to ten seconds.
     factory.shutdown()
 
 

@@ -16,7 +16,7 @@ PLACES = {b"bergen", b"oslo", b"tromso"}
 
 def parse(message):
     """
-    Whoever can reach us can send us anything: it is a measurement, or an error.
+    Whoever can reach us can send us anything, so check it.
     """
     place, degrees = message
     if place not in PLACES:

@@ -28,7 +28,7 @@ class Upload(ZmqProtocol):
         self.ended = defer.Deferred()
 
     def connectionMade(self):
-        # So many may wait in libzmq, and one here.
+        # A hundred may wait in libzmq, and one here.
         self.transport.setsockopt(zmq.SNDHWM, 100)
 
     def resumeProducing(self):
