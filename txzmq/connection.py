@@ -25,6 +25,7 @@ from zmq import ZMQError
 from zope.interface import implementer
 
 from ._descriptor import Descriptor, ReadBudget, checkReactor
+from ._face import noteLoss
 from ._frames import Message, toFrames
 from ._outbox import Outbox
 from ._whole import NOBLOCK
@@ -208,18 +209,6 @@ class ZmqConnection(Monitored):
         """
         return -1 if self._descriptor is None else self._descriptor.fd
 
-    def fileno(self) -> int:
-        """
-        :return: :attr:`fd`, for the reactor.
-        """
-        return self.fd
-
-    def logPrefix(self) -> str:
-        """
-        :return: what log messages from our callbacks begin with.
-        """
-        return "ZMQ"
-
     @property
     def read_scheduled(self) -> Optional[IDelayedCall]:
         """
@@ -347,13 +336,6 @@ class ZmqConnection(Monitored):
             f"{type(self).__name__} receives messages: override messageReceived"
         )
 
-    def doRead(self) -> None:
-        """
-        Deliver what has come.  Called by the reactor.
-        """
-        if self._descriptor is not None:
-            self._descriptor.doRead(self.readBudget)
-
     # Pausing
 
     def pauseProducing(self) -> None:
@@ -415,7 +397,7 @@ class ZmqConnection(Monitored):
         self._closeSocket()
 
     def _socketLost(self, reason: Failure) -> None:
-        self._noteLoss(self.factory, reason)
+        noteLoss(self.factory, reason)
         # Closed first, in case that an override does not call ours.
         self._closeSocket()
         self.connectionLost(reason)
@@ -453,20 +435,10 @@ class ZmqConnection(Monitored):
         else:
             close(self)
 
-    def _openDescriptor(self) -> Descriptor:
-        """
-        :raise ZmqClosedError: we are not open any more, or only in another process.
-        :raise ZmqThreadError: this is not the reactor's thread.
-        """
-        descriptor = self._descriptor
-        if descriptor is None:
-            isClosed = "endpoints" in vars(self)
-            what = "closed: make a new connection" if isClosed else "not open: call __init__ first"
-            raise ZmqClosedError(text=f"{self!r} is {what}")
-        isOwned = descriptor.isOwned
-        if not isOwned():
-            descriptor.claim()
-        return descriptor
+    def _closedError(self) -> ZmqClosedError:
+        isClosed = "endpoints" in vars(self)
+        what = "closed: make a new connection" if isClosed else "not open: call __init__ first"
+        return ZmqClosedError(text=f"{self!r} is {what}")
 
 
 def _toEndpoint(value: object) -> ZmqEndpoint:

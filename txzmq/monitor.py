@@ -12,7 +12,7 @@ Source: zmq_socket_monitor(3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -25,10 +25,11 @@ from zope.interface import implementer
 
 from ._callbacks import call
 from ._descriptor import Descriptor, ReadBudget
+from ._face import Face, Reader, isInproc, toText
 from ._peers import Peers, tell
 from .errors import ZmqOptionError
 from .events import SocketEvent, decode
-from .interfaces import IZmqFactory, IZmqReactor
+from .interfaces import IZmqReactor
 
 #: The bits that an event can have, also those that are yet to be invented.
 _MASK = 0xFFFF
@@ -43,7 +44,7 @@ _OURS = frozenset({"bind", "connect"})
 
 
 @implementer(IReadDescriptor)
-class Monitor:
+class Monitor(Reader):
     """
     Reads the events of a socket.
 
@@ -54,6 +55,8 @@ class Monitor:
     :ivar events: what is wanted, a mask.
     :ivar peers: those who wait.
     """
+
+    readBudget = ReadBudget()
 
     def __init__(
         self,
@@ -68,29 +71,8 @@ class Monitor:
         self._eventReceived = eventReceived
         self._monitored = descriptor
         pair = descriptor.startMonitor(_ALL)
-        self._descriptor: Optional[Descriptor] = Descriptor(
-            pair, reactor, self, self, self.connectionLost
-        )
+        self._descriptor = Descriptor(pair, reactor, self, self, self.connectionLost)
         self._descriptor.start()
-
-    def fileno(self) -> int:
-        """
-        :return: what the reactor watches.
-        """
-        return -1 if self._descriptor is None else self._descriptor.fd
-
-    def logPrefix(self) -> str:
-        """
-        :return: what log messages begin with.
-        """
-        return "ZMQ"
-
-    def doRead(self) -> None:
-        """
-        Deliver what has come.
-        """
-        if self._descriptor is not None:
-            self._descriptor.doRead(ReadBudget())
 
     def messageReceived(self, message: list[bytes]) -> None:
         """
@@ -129,17 +111,15 @@ class Monitor:
             self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
 
 
-class Monitored:
+class Monitored(Face):
     """
-    A socket whose events one can ask for: the part that both faces share.
+    A face whose socket one can ask for events.
     """
 
     #: Whether to watch the connections from before the first endpoint is
     #: opened, so that :meth:`whenConnected` is always able to tell.  It takes
     #: two more sockets.
     monitored: bool = False
-
-    _descriptor: Optional[Descriptor] = None
 
     _monitor: Optional[Monitor] = None
 
@@ -210,18 +190,9 @@ class Monitored:
         except Exception:
             return fail()
 
-    # For the two faces, and what they have.
-
     if TYPE_CHECKING:
 
-        def _openDescriptor(self) -> Descriptor: ...
-
         def _tellEvent(self, event: SocketEvent) -> object: ...
-
-        def _opened(self) -> Iterable[tuple[str, str]]:
-            """
-            :return: the endpoints that are open, type and address.
-            """
 
     def _watch(self) -> Monitor:
         """
@@ -231,7 +202,7 @@ class Monitored:
         if self._monitor is None:
             # Nothing else will do, not even to ask in the same turn: libzmq's
             # threads are often faster, and a peer that has come is not told again.
-            complete = all(kind in _OURS and _isInproc(address) for kind, address in self._opened())
+            complete = all(kind in _OURS and isInproc(address) for kind, address in self._opened())
             self._monitor = Monitor(descriptor, descriptor.reactor, self._tellEvent, complete)
             for endpointType, address in self._opened():
                 self._afterEndpoint(endpointType, address)
@@ -241,15 +212,15 @@ class Monitored:
         """
         An endpoint is about to be opened.
         """
-        if self.monitored and not _isInproc(address):
+        if self.monitored and not isInproc(address):
             self._watch()
 
     def _afterEndpoint(self, endpointType: str, address: str) -> None:
         """
         An endpoint was opened.  libzmq is silent about ``inproc``.
         """
-        if self._monitor is not None and endpointType == "connect" and _isInproc(address):
-            event = SocketEvent(zmq.Event.HANDSHAKE_SUCCEEDED, 0, _toText(address))
+        if self._monitor is not None and endpointType == "connect" and isInproc(address):
+            event = SocketEvent(zmq.Event.HANDSHAKE_SUCCEEDED, 0, toText(address))
             tell(self._monitor.peers.happened(event), event)
 
     def _afterDetach(self, address: str) -> None:
@@ -258,29 +229,6 @@ class Monitored:
         """
         if self._monitor is not None:
             self._monitor.peers.left(address)
-
-    def _noteLoss(self, factory: IZmqFactory, reason: Failure) -> None:
-        """
-        The socket has failed, or is closed, and this is why.
-        """
-        if getattr(reason.value, "errno", None) == zmq.ETERM:
-            factory.contextLost()
-
-    def _meetItself(self) -> None:
-        """
-        The context will be terminated.
-        """
-        if self._descriptor is not None:
-            for endpointType, address in self._opened():
-                if endpointType == "connect" and _isInproc(address):
-                    self._descriptor.bindOwnInproc(_toText(address))
-
-    def _claimToClose(self) -> None:
-        """
-        :raise ZmqThreadError: this is not the reactor's thread.
-        """
-        if self._descriptor is not None:
-            self._descriptor.claimToClose()
 
     def _stopMonitor(self) -> Peers:
         """
@@ -293,12 +241,3 @@ class Monitored:
             return Peers()
         monitor.stop()
         return monitor.peers
-
-
-def _toText(address: Any) -> str:
-    # What cannot be an address is refused where the endpoint is opened.
-    return address.decode("utf-8", "replace") if isinstance(address, bytes) else str(address)
-
-
-def _isInproc(address: Any) -> bool:
-    return _toText(address).startswith("inproc:")

@@ -29,6 +29,7 @@ from ._advice import endpointError, goneError
 from ._callbacks import call
 from ._descriptor import Descriptor, ReadBudget
 from ._endpoints import UNDO
+from ._face import noteLoss
 from ._flow import DEFAULT_HIGH_BYTES, DEFAULT_HIGH_MESSAGES, Pauses, marks
 from ._frames import Message, toFrames
 from ._outbox import OF_THE_PEER, Outbox, logLost
@@ -158,26 +159,11 @@ class ZmqTransport(Monitored):
         if self._descriptor is not None:
             self._descriptor.start()
 
-    # What the reactor knows
-
-    def fileno(self) -> int:
-        """
-        :return: what the reactor watches; -1 once closed.
-        """
-        return -1 if self._descriptor is None else self._descriptor.fd
-
     def logPrefix(self) -> str:
         """
         :return: what log messages from the protocol begin with.
         """
         return self._name
-
-    def doRead(self) -> None:
-        """
-        Deliver what has come.  Called by the reactor.
-        """
-        if self._descriptor is not None:
-            self._descriptor.doRead(self.readBudget)
 
     # Writing
 
@@ -403,7 +389,7 @@ class ZmqTransport(Monitored):
         The socket has failed, or the reactor stops, or the factory shuts down:
         close now.  libzmq gets what it takes.
         """
-        self._noteLoss(self._factory, reason)
+        noteLoss(self._factory, reason)
         if self._ending is None:
             if self._descriptor is not None and self._descriptor.isGone:
                 # The reactor has noticed it first, and knows less.
@@ -557,18 +543,6 @@ class ZmqTransport(Monitored):
             getattr(self, method)(value)
         else:
             self._openDescriptor().setOption(option, value)
-
-    def _openDescriptor(self) -> Descriptor:
-        """
-        :raise ZmqClosedError: we are closed, or open in another process only.
-        :raise ZmqThreadError: this is not the reactor's thread.
-        """
-        descriptor = self._descriptor
-        if descriptor is None:
-            raise self._closedError()
-        if not descriptor.isOwned():
-            descriptor.claim()
-        return descriptor
 
     # Endpoints
 
