@@ -1,14 +1,16 @@
 """
-Calling users: their callbacks, and those who wait for a Deferred.
+Calling users: their callbacks, and those who wait for a Deferred; and to call off what
+was to be called later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import iscoroutine
-from typing import Any
+from typing import Any, Optional
 
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -47,6 +49,14 @@ def nothing(*args: object) -> None:
     """
     Nobody wants to know, or not any more.
     """
+
+
+def cancel(delayed: Optional[IDelayedCall]) -> None:
+    """
+    Have a call not happen that may have happened, or have been cancelled.
+    """
+    if delayed is not None and delayed.active():
+        delayed.cancel()
 
 
 def failQuietly(waiting: Deferred[Any], error: Exception) -> None:

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ._callbacks import failQuietly, nothing
+from ._callbacks import cancel, failQuietly, nothing
 from .errors import ZmqUnsentError
 from .interfaces import IZmqReactor
 
@@ -203,8 +203,7 @@ class Closing:
             return
         self._isOver = True
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel(timer)
         # They know the factory, which knows us; and these know us, too.
         self._shut = self._terminate = nothing
         self._open = set()

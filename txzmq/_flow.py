@@ -18,6 +18,7 @@ from typing import NamedTuple, Optional
 
 from twisted.internet.defer import Deferred
 
+from ._callbacks import nothing
 from .errors import ZmqOptionError
 
 #: The high mark where none is given; asyncio has the same.
@@ -249,7 +250,7 @@ class Pauses:
         """
         Nothing is paused any more.
         """
-        self._changed = lambda isPaused: None
+        self._changed = nothing
 
     def add(self, reason: str) -> None:
         """

@@ -30,7 +30,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ._callbacks import failQuietly, nothing
+from ._callbacks import cancel, failQuietly, nothing
 from ._descriptor import ALWAYS_WRITABLE, Descriptor
 from ._flow import SendQueue, Waiting
 from .errors import ZmqAgainError, ZmqError, ZmqFrameError, ZmqSocketError
@@ -253,8 +253,7 @@ class Outbox:
         self._descriptor.flush = None
         self._descriptor.hold(False)
         retry, self._retry = self._retry, None
-        if retry is not None:
-            retry.cancel()
+        cancel(retry)
 
     def _tryAgain(self) -> None:
         self._retry = None

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ._callbacks import call, watch
+from ._callbacks import call, cancel, watch
 from .interfaces import IZmqReactor
 
 log = Logger()
@@ -96,8 +96,7 @@ class Production:
         """
         self._isOver = True
         nextPull, self._nextPull = self._nextPull, None
-        if nextPull is not None and nextPull.active():
-            nextPull.cancel()
+        cancel(nextPull)
 
     def _pull(self) -> None:
         deadline = perf_counter() + _PULL_SECONDS

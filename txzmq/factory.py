@@ -68,7 +68,7 @@ class _Connections(set[Any]):
     :ivar left: called when one has left.
     """
 
-    left: Callable[[], object] = staticmethod(lambda: None)
+    left: Callable[[], object] = staticmethod(nothing)
 
     def discard(self, connection: Any) -> None:
         super().discard(connection)

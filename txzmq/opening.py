@@ -13,7 +13,7 @@ import zmq
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
-from ._callbacks import watch
+from ._callbacks import nothing, watch
 from ._descriptor import checkReactor
 from .errors import ZmqClosedError, ZmqEndpointError, ZmqOptionError, ZmqUsageError
 from .factory import ZmqFactory
@@ -138,7 +138,7 @@ def _open(
     socket: Optional[zmq.Socket[bytes]],
     factory: Optional[IZmqFactory],
     reactor: Optional[IZmqReactor],
-    whenClosed: Callable[[], object] = lambda: None,
+    whenClosed: Callable[[], object] = nothing,
 ) -> ZmqTransport:
     if reactor is None:
         reactor = ZmqFactory.reactor if factory is None else factory.reactor

@@ -26,7 +26,7 @@ from zmq import ZMQError
 from zope.interface import implementer
 
 from ._advice import endpointError, goneError
-from ._callbacks import call
+from ._callbacks import call, cancel, nothing
 from ._descriptor import Descriptor, ReadBudget
 from ._endpoints import UNDO
 from ._face import noteLoss
@@ -117,7 +117,7 @@ class ZmqTransport(Monitored):
         socket: zmq.Socket[bytes],
         protocol: IZmqProtocol,
         factory: IZmqFactory,
-        whenClosed: Callable[[], object] = lambda: None,
+        whenClosed: Callable[[], object] = nothing,
     ) -> None:
         self._reactor = reactor
         self._protocol: Optional[IZmqProtocol] = protocol
@@ -466,8 +466,7 @@ class ZmqTransport(Monitored):
             return
         self._cancelDeadline()
         lastCall, self._lastCall = self._lastCall, None
-        if lastCall is not None and lastCall.active():
-            lastCall.cancel()
+        cancel(lastCall)
         trigger, self._trigger = self._trigger, None
         if trigger is not None:
             self._reactor.removeSystemEventTrigger(trigger)
@@ -503,8 +502,7 @@ class ZmqTransport(Monitored):
 
     def _cancelDeadline(self) -> None:
         deadline, self._deadline = self._deadline, None
-        if deadline is not None and deadline.active():
-            deadline.cancel()
+        cancel(deadline)
 
     def _closedError(self) -> ZmqClosedError:
         return ZmqClosedError(text=f"{self!r} is closed, or closing: open a new one")
