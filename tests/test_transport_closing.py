@@ -17,6 +17,15 @@ from .support import Recorder, inThread, turns
 from .transports import TAKEN, Recording, TransportTestCase, arrived, received
 
 
+class Idle:
+    """
+    A producer that never ends.
+    """
+
+    def __init__(self) -> None:
+        self.stopProducing = Recorder()
+
+
 class LoseTests(TransportTestCase):
     """
     ``loseConnection`` sends what waits, and closes.
@@ -247,16 +256,35 @@ class TimeoutTests(TransportTestCase):
         """
         clock, transport, protocol = self.waiting(5)
 
-        class Idle:
-            stopProducing = Recorder()
-
-        transport.registerProducer(Idle, True)
+        producer = Idle()
+        transport.registerProducer(producer, True)
         transport.loseConnection()
         clock.advance(5)
         (reason,) = protocol.lost.events
         self.assertIsInstance(reason, ZmqUnsentError)
         self.assertIn("producer", str(reason))
-        self.assertEqual((reason.messages, len(Idle.stopProducing.events)), (0, 1))
+        self.assertEqual((reason.messages, len(producer.stopProducing.events)), (0, 1))
+
+    def test_decided(self) -> None:
+        """
+        Whoever hears that a message is lost may unregister the producer: how
+        it ends is decided by then.
+        """
+        for end, expected in [
+            (lambda clock, transport: clock.advance(5), ZmqUnsentError),
+            (lambda clock, transport: transport.abortConnection(), ConnectionAborted),
+        ]:
+            clock, transport, protocol = self.waiting(5)
+            transport.registerProducer(Idle(), True)
+            waiting = transport.writeMessage(b"x")
+            waiting.addErrback(lambda _, transport=transport: transport.unregisterProducer())
+            transport.loseConnection()
+            clock.triggers.clear()
+            end(clock, transport)
+            # It waits for the next turn, or for the reactor to stop, where it must.
+            self.assertEqual(bool(clock.triggers), expected is ConnectionAborted)
+            clock.pump([0] * 3)
+            self.assertEqual([type(reason) for reason in protocol.lost.events], [expected])
 
     def test_impossible(self) -> None:
         """

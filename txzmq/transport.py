@@ -13,21 +13,21 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
-from math import inf
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 import zmq
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.error import ConnectionAborted, ConnectionDone
-from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zmq import ZMQError
 from zope.interface import implementer
 
 from ._advice import endpointError, goneError
-from ._callbacks import call, cancel, nothing
+from ._callbacks import call, nothing
 from ._descriptor import Descriptor, ReadBudget
+from ._ending import CLOSING, OPEN, Ending, checkTimeout
 from ._endpoints import UNDO
 from ._face import noteLoss
 from ._flow import DEFAULT_HIGH_BYTES, DEFAULT_HIGH_MESSAGES, Pauses, marks
@@ -40,7 +40,6 @@ from .errors import (
     ZmqClosedError,
     ZmqFrameTypeError,
     ZmqNotSupportedError,
-    ZmqOptionError,
     ZmqProducerError,
     ZmqSocketError,
     ZmqUnsentError,
@@ -58,22 +57,6 @@ _SUBSCRIBING = frozenset({zmq.SUB, zmq.XSUB})
 
 #: Options that are methods.
 _SUBSCRIPTION_OPTIONS = {int(zmq.SUBSCRIBE): "subscribe", int(zmq.UNSUBSCRIBE): "unsubscribe"}
-
-#: The most that libzmq takes, in milliseconds.
-_LONGEST_LINGER = 0x7FFFFFFF
-
-
-class Ending(NamedTuple):
-    """
-    How a transport ends.
-
-    :ivar reason: for the protocol.
-    :ivar linger: how long libzmq holds what it has not sent, in milliseconds, -1
-        without end; ``None`` as the socket is set.
-    """
-
-    reason: Failure
-    linger: Optional[int]
 
 
 class _Nobody:
@@ -124,15 +107,7 @@ class ZmqTransport(Monitored):
         self._name = type(protocol).__name__
         self._factory = factory
         self._whenClosed = whenClosed
-        # Closing: nothing is received any more, and nothing new accepted but from
-        # a producer.  Over: nothing at all.  Then how it ends is decided.
-        self._isClosing = False
-        self._isOver = False
-        self._ending: Optional[Ending] = None
-        self._linger: Optional[int] = None
-        self._deadline: Optional[IDelayedCall] = None
-        self._lastCall: Optional[IDelayedCall] = None
-        self._trigger: Any = None
+        self._ending = Ending(reactor)
         self._endpoints: set[tuple[str, str]] = set()
         self._subscriptions: set[bytes] = set()
         self._production: Optional[Production] = None
@@ -264,7 +239,7 @@ class ZmqTransport(Monitored):
         """
         if self._production is not None:
             raise ZmqProducerError(f"{self!r} has a producer already: unregister it first")
-        if self._descriptor is None or self._isClosing:
+        if self._descriptor is None or self._ending.state is not OPEN:
             call(producer.stopProducing)
             return
         self._openDescriptor()
@@ -289,7 +264,8 @@ class ZmqTransport(Monitored):
         :raise ZmqClosedError: nothing can be written any more.
         """
         self._openDescriptor()
-        if self._isOver or (self._isClosing and self._production is None):
+        state = self._ending.state
+        if state is not OPEN and (state is not CLOSING or self._production is None):
             raise self._closedError()
         return self._outbox
 
@@ -316,7 +292,7 @@ class ZmqTransport(Monitored):
         Deliver no more messages, from now on.
         """
         self._claimToClose()
-        if not self._isClosing:
+        if self._ending.state is OPEN:
             self._pauses.add("user")
 
     def resumeProducing(self) -> None:
@@ -343,20 +319,17 @@ class ZmqTransport(Monitored):
         Send what waits, and close.
         """
         self._claimToClose()
-        if self._isClosing or self._descriptor is None:
+        if self._descriptor is None or self._ending.state is not OPEN:
             return
-        seconds = self._patience()
-        self._isClosing = True
+        checkTimeout(self.closeTimeout)
         self._outbox.refuse()
-        self._linger = -1 if seconds is None else min(int(seconds * 1000), _LONGEST_LINGER)
         if self._type == zmq.REQ:
             # It can send only after it has received.
             self._descriptor.deliverTo(_Nobody())
             self._pauses.remove("user")
         else:
             self._pauses.add("closing")
-        if seconds is not None:
-            self._deadline = self._reactor.callLater(seconds, self._tooLate)
+        self._ending.close(self.closeTimeout, self._tooLate)
         self._closeIfDone()
 
     def abortConnection(self) -> None:
@@ -364,10 +337,9 @@ class ZmqTransport(Monitored):
         Close now, and lose what waits.
         """
         self._claimToClose()
-        if self._protocol is not None:
-            self._ending = Ending(Failure(ConnectionAborted()), 0)  # type: ignore[no-untyped-call]
+        if self._ending.abort():
             self._closeSocket()
-            self._endLater()
+            self._ending.soon(self._end)
 
     def shutdown(self) -> None:
         """
@@ -380,7 +352,7 @@ class ZmqTransport(Monitored):
         return len(self._outbox.queue), self._outbox.queue.size
 
     def _closeWhenSent(self, seconds: Optional[float], close: Callable[[Any], None]) -> None:
-        if not self._isClosing:
+        if self._ending.state is OPEN:
             self.closeTimeout = seconds
             self.loseConnection()
 
@@ -390,50 +362,32 @@ class ZmqTransport(Monitored):
         close now.  libzmq gets what it takes.
         """
         noteLoss(self._factory, reason)
-        if self._ending is None:
+        if self._ending.leave():
             if self._descriptor is not None and self._descriptor.isGone:
                 # The reactor has noticed it first, and knows less.
                 error = goneError(zmq.ZMQError(zmq.ENOTSOCK))
                 reason = Failure(error)  # type: ignore[no-untyped-call]
-            self._isOver = True
             self._outbox.refuse()
             self._endProduction()
             self._flush()
-        if self._ending is None:
             if not self._hasRoom():
                 reason = self._unsent("the socket had to be closed")
-            self._ending = Ending(reason, None)
+            self._ending.lose(reason)
         self._end()
-
-    def _patience(self) -> Optional[float]:
-        """
-        :return: :attr:`closeTimeout`.
-        :raise ZmqOptionError: it is none.
-        """
-        seconds = self.closeTimeout
-        if seconds is not None and not (isinstance(seconds, (int, float)) and 0 <= seconds < inf):
-            raise ZmqOptionError(
-                "closeTimeout", f"closeTimeout is None, or seconds from 0 up, not {seconds!r}"
-            )
-        return seconds
 
     def _flush(self) -> None:
         try:
-            if self._descriptor is not None:
-                self._outbox.flushAll()
+            self._outbox.flushAll()
         except zmq.ZMQError:
             pass  # there is no socket to send to
 
     def _closeIfDone(self) -> None:
-        if self._isClosing and self._production is None and self._hasRoom():
-            done = Failure(ConnectionDone())  # type: ignore[no-untyped-call]
-            self._ending = Ending(done, self._linger)
-            self._endLater()
+        if self._production is None and self._hasRoom() and self._ending.finish():
+            self._ending.soon(self._end)
 
     def _tooLate(self) -> None:
         who = "nobody took them" if self._production is None else "the producer did not unregister"
-        lost = self._unsent(f"{who} within {self.closeTimeout} s (closeTimeout)")
-        self._ending = Ending(lost, self._linger)
+        self._ending.finish(self._unsent(f"{who} within {self.closeTimeout} s (closeTimeout)"))
         self._end()
 
     def _unsent(self, why: str) -> Failure:
@@ -443,39 +397,20 @@ class ZmqTransport(Monitored):
         log.error("{transport}: {error}", transport=self, error=error)
         return Failure(error)  # type: ignore[no-untyped-call]
 
-    def _endLater(self) -> None:
-        """
-        End when our caller has finished; at the latest when the reactor stops.
-        """
-        if self._lastCall is None:
-            self._cancelDeadline()
-            self._lastCall = self._reactor.callLater(0, self._end)
-            self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
-
-    def _stop(self) -> None:
-        self._trigger = None
-        self._end()
-
     def _end(self) -> None:
         """
         Close, and tell the protocol; once.
         """
+        reason = self._ending.over()
         protocol, self._protocol = self._protocol, None
-        ending = self._ending
-        if protocol is None or ending is None:
+        if reason is None or protocol is None:
             return
-        self._cancelDeadline()
-        lastCall, self._lastCall = self._lastCall, None
-        cancel(lastCall)
-        trigger, self._trigger = self._trigger, None
-        if trigger is not None:
-            self._reactor.removeSystemEventTrigger(trigger)
         try:
             self._closeSocket()
         finally:
             if self._factory.connections is not None:
                 self._factory.connections.discard(self)
-            call(protocol.connectionLost, ending.reason)
+            call(protocol.connectionLost, reason)
             call(self._whenClosed)
 
     def _closeSocket(self) -> None:
@@ -486,7 +421,7 @@ class ZmqTransport(Monitored):
         if descriptor is None:
             return
         peers = self._stopMonitor()
-        descriptor.close(None if self._ending is None else self._ending.linger)
+        descriptor.close(self._ending.linger)
         # Whoever is told may do anything: nothing of ours is open any more.
         peers.close(self._closedError)
         self._outbox.close(self._closedError)
@@ -499,10 +434,6 @@ class ZmqTransport(Monitored):
         production, self._production = self._production, None
         if production is not None:
             production.stop()
-
-    def _cancelDeadline(self) -> None:
-        deadline, self._deadline = self._deadline, None
-        cancel(deadline)
 
     def _closedError(self) -> ZmqClosedError:
         return ZmqClosedError(text=f"{self!r} is closed, or closing: open a new one")
