@@ -58,6 +58,26 @@ def marks(high: Optional[int], low: Optional[int], default: int) -> Marks:
     )
 
 
+def limits(
+    high: Optional[int],
+    low: Optional[int],
+    highMessages: Optional[int],
+    lowMessages: Optional[int],
+) -> tuple[Marks, Marks]:
+    """
+    :return: the marks in bytes and in messages.  Where no byte may wait, no empty
+        message may either, unless it is said how many.
+    :raise ZmqOptionError: as for :func:`marks`.
+    """
+    inBytes = marks(high, low, DEFAULT_HIGH_BYTES)
+    if highMessages is None and inBytes.high == 0:
+        highMessages = 0
+    if lowMessages is None and inBytes.low == 0:
+        lowMessages = 0
+        highMessages = DEFAULT_HIGH_MESSAGES if highMessages is None else highMessages
+    return inBytes, marks(highMessages, lowMessages, DEFAULT_HIGH_MESSAGES)
+
+
 class Waiting:
     """
     A message that waits to be sent.

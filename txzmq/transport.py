@@ -30,15 +30,15 @@ from ._descriptor import Descriptor, ReadBudget
 from ._ending import CLOSING, OPEN, Ending, checkTimeout
 from ._endpoints import UNDO
 from ._face import noteLoss
-from ._flow import DEFAULT_HIGH_BYTES, DEFAULT_HIGH_MESSAGES, Pauses, marks
+from ._flow import Pauses, limits
 from ._frames import Message, toFrames
 from ._outbox import OF_THE_PEER, Outbox, logLost
 from ._production import Production
 from ._subscribers import Subscribers
+from ._subscriptions import Subscriptions, checkTopic, subscriptionsOf
 from ._whole import NOBLOCK
 from .errors import (
     ZmqClosedError,
-    ZmqFrameTypeError,
     ZmqNotSupportedError,
     ZmqProducerError,
     ZmqSocketError,
@@ -51,9 +51,6 @@ from .monitor import Monitored
 __all__ = ["ZmqTransport"]
 
 log = Logger()
-
-#: Socket types that subscribe.
-_SUBSCRIBING = frozenset({zmq.SUB, zmq.XSUB})
 
 #: Options that are methods.
 _SUBSCRIPTION_OPTIONS = {int(zmq.SUBSCRIBE): "subscribe", int(zmq.UNSUBSCRIBE): "unsubscribe"}
@@ -109,10 +106,10 @@ class ZmqTransport(Monitored):
         self._whenClosed = whenClosed
         self._ending = Ending(reactor)
         self._endpoints: set[tuple[str, str]] = set()
-        self._subscriptions: set[bytes] = set()
         self._production: Optional[Production] = None
         self._pauses = Pauses(self._pauseReading)
         self._type: Any = socket.type
+        self._subscriptions = subscriptionsOf(self._type)
         self._subscribers = Subscribers(protocol) if self._type == zmq.XPUB else None
         self._descriptor = Descriptor(
             socket, reactor, self, self._subscribers or protocol, self.connectionLost
@@ -200,22 +197,14 @@ class ZmqTransport(Monitored):
         """
         Say how much may wait.
         """
-        inBytes = marks(high, low, DEFAULT_HIGH_BYTES)
-        # Nothing may wait, then no empty message either.
-        if highMessages is None and inBytes.high == 0:
-            highMessages = 0
-        if lowMessages is None and inBytes.low == 0:
-            lowMessages = 0
-            highMessages = DEFAULT_HIGH_MESSAGES if highMessages is None else highMessages
-        inMessages = marks(highMessages, lowMessages, DEFAULT_HIGH_MESSAGES)
-        self._outbox.queue.setLimits(inBytes, inMessages)
+        self._outbox.queue.setLimits(*limits(high, low, highMessages, lowMessages))
 
     def getWriteBufferLimits(self) -> tuple[int, int]:
         """
         :return: ``low`` and ``high``, in bytes.
         """
-        limits = self._outbox.queue.bytes
-        return limits.low, limits.high
+        inBytes = self._outbox.queue.bytes
+        return inBytes.low, inBytes.high
 
     def getWriteBufferSize(self) -> int:
         """
@@ -545,57 +534,34 @@ class ZmqTransport(Monitored):
         """
         Ask for messages that begin with ``value``.
         """
-        self._checkSubscription(value)
-        if value not in self._subscriptions:
-            self._setSubscription(zmq.SUBSCRIBE, b"\1", value)
-            self._subscriptions.add(value)
+        self._asked().add(checkTopic(value), self._openDescriptor())
 
     def unsubscribe(self, value: bytes) -> None:
         """
         Undo :meth:`subscribe`.
         """
-        self._checkSubscription(value)
-        if value in self._subscriptions:
-            self._setSubscription(zmq.UNSUBSCRIBE, b"\0", value)
-            self._subscriptions.discard(value)
+        self._asked().remove(checkTopic(value), self._openDescriptor())
 
     def subscriptions(self) -> frozenset[bytes]:
         """
         :return: what was subscribed to.
         """
-        self._checkType(_SUBSCRIBING, "SUB and XSUB have")
-        return frozenset(self._subscriptions)
+        return self._asked().topics()
 
     def whenSubscribed(self, topic: bytes) -> Deferred[bytes]:
         """
         Wait for a subscriber to ``topic``.
         """
         try:
-            self._checkType({zmq.XPUB}, "XPUB knows")
-            if self._subscribers is None or self._descriptor is None:
+            if self._subscribers is None:
+                raise ZmqNotSupportedError(f"only XPUB knows subscriptions, not {self!r}")
+            if self._descriptor is None:
                 raise self._closedError()
-            return self._subscribers.when(_checkBytes(topic))
+            return self._subscribers.when(checkTopic(topic))
         except Exception:
             return fail()
 
-    def _setSubscription(self, option: int, prefix: bytes, value: bytes) -> None:
-        descriptor = self._openDescriptor()
-        if self._type == zmq.SUB:
-            descriptor.setOption(option, value)
-        else:
-            descriptor.sendMultipart([prefix + value])
-
-    def _checkSubscription(self, value: object) -> None:
-        self._checkType(_SUBSCRIBING, "SUB and XSUB have")
-        _checkBytes(value)
-        self._openDescriptor()
-
-    def _checkType(self, types: Iterable[int], who: str) -> None:
-        if self._type not in types:
-            raise ZmqNotSupportedError(f"only {who} subscriptions, not {self!r}")
-
-
-def _checkBytes(value: Any) -> bytes:
-    if not isinstance(value, bytes):
-        raise ZmqFrameTypeError(f"a subscription is bytes, not {value!r:.80}")
-    return value
+    def _asked(self) -> Subscriptions:
+        if self._subscriptions is None:
+            raise ZmqNotSupportedError(f"only SUB and XSUB have subscriptions, not {self!r}")
+        return self._subscriptions
