@@ -255,7 +255,7 @@ class SocketTests(SynchronousTestCase):
     def test_owner(self) -> None:
         """
         Only the descriptor reads, writes, polls and opens endpoints, and talks
-        to the reactor about it; only the factory makes sockets.  For the
+        to the reactor about it; only the context makes sockets.  For the
         descriptor, another module reads one field.
         """
         found = {module: touched(module) for module in SOURCES if touched(module)}
@@ -267,7 +267,7 @@ class SocketTests(SynchronousTestCase):
         self.assertEqual(found.pop("_control"), control)
         self.assertEqual(found.pop("_endpoints"), {"getsockopt"})
         others = {
-            "factory": {"socket", "setsockopt"},
+            "_context": {"socket", "setsockopt"},
             "_more": {"getsockopt", "RCVMORE"},
             # Not one of libzmq's: it knocks at the operating system's.
             "_ipc": {"socket"},
@@ -287,11 +287,11 @@ class SocketTests(SynchronousTestCase):
             own = {n for n in names if n.startswith(("txzmq._control", "txzmq._endpoints"))}
             self.assertEqual(own - {"txzmq._endpoints.UNDO"}, set(), module)
 
-    def test_factoryOnlySaysHowLong(self) -> None:
+    def test_contextOnlySaysHowLong(self) -> None:
         """
-        What the factory sets of a socket is how long it lingers.
+        What is set where a socket is made is how long it lingers.
         """
-        calls = [node for node in executed(TREES["factory"]) if isinstance(node, ast.Call)]
+        calls = [node for node in executed(TREES["_context"]) if isinstance(node, ast.Call)]
         options = [
             ast.unparse(call.args[0])
             for call in calls

@@ -1,32 +1,24 @@
 """
-The end of a factory: the context is terminated in a thread, since that waits for
-every socket in it, for ever if need be, and must not take the reactor with it.
-Before that, what waits in our own queues may get its time.
+The end of a factory that closes without blocking: what waits in our own queues gets its
+time, and then the context goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from math import inf
-from threading import Thread
 from typing import Any, Optional, Protocol
 
-import zmq
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from ._callbacks import cancel, failQuietly, nothing
+from ._context import GRACE, Termination
 from .errors import ZmqUnsentError
 from .interfaces import IZmqReactor
 
 log = Logger()
-
-#: How long to wait for libzmq's own threads when the context is terminated, in
-#: seconds and on top of the time for sending.  They need milliseconds; what takes
-#: longer is a socket that somebody else has left open.
-GRACE = 1.0
 
 _GIVEN_UP = "libzmq has given up what it had"
 
@@ -50,46 +42,6 @@ class Closable(Protocol):
         """
         Receive nothing any more; close when nothing waits, or have it closed.
         """
-
-
-class Termination:
-    """
-    A context that is being terminated.
-
-    :param context: the context.
-    :param linger: for sockets that are still open where no thread can be started,
-        in milliseconds.
-    :param done: called in the thread, when it is.
-    """
-
-    def __init__(self, context: zmq.Context[Any], linger: int, done: Callable[[], object]) -> None:
-        self._thread: Optional[Thread] = None
-
-        def terminate() -> None:
-            # An error is that of somebody else, who terminates it as well.
-            with suppress(zmq.ZMQError):
-                context.term()
-            done()
-
-        thread = Thread(target=terminate, name="txzmq-terminate", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            # The interpreter exits, and starts no more threads.
-            context.destroy(linger)
-        else:
-            self._thread = thread
-
-    def wait(self, seconds: Optional[float]) -> bool:
-        """
-        Block until it is done.
-
-        :param seconds: the longest; ``None`` is without end.
-        :return: whether it is.
-        """
-        if self._thread is not None:
-            self._thread.join(seconds)
-        return self._thread is None or not self._thread.is_alive()
 
 
 class Closing:

@@ -5,9 +5,8 @@ reactor, a ZeroMQ context, and an end.
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Optional
 
 import zmq
@@ -15,12 +14,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ._advice import socketError
 from ._callbacks import nothing
-from ._closing import GRACE, Closing, Termination
-from ._owner import keep
-from ._spare import checkForContext
-from .errors import ZmqClosedError, ZmqForkedError, ZmqOptionError
+from ._closing import Closing
+from ._context import GRACE, SharedContext, Termination
+from .errors import ZmqClosedError, ZmqOptionError
 from .interfaces import IZmqFactory
 
 if TYPE_CHECKING:
@@ -37,16 +34,10 @@ _RANGE = {
 }
 
 #: The settings that libzmq looks at when it opens the first socket.
-_CONTEXT_OPTIONS = {"ioThreads": zmq.IO_THREADS, "maxSockets": zmq.MAX_SOCKETS}
-
-#: Error numbers of a context that cannot have more sockets.
-_SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_CONTEXT_OPTIONS: dict[str, int] = {"ioThreads": zmq.IO_THREADS, "maxSockets": zmq.MAX_SOCKETS}
 
 #: The most that libzmq can wait, in seconds.
 _LONGEST_DEADLINE = 0x7FFFFFFF // 1000 - 1
-
-#: All that pyzmq knows.
-_SOCKET_TYPES = frozenset(zmq.SocketType)
 
 
 class _GlobalReactor:
@@ -105,23 +96,14 @@ class ZmqFactory:
     #: The open connections; ``None`` after :meth:`shutdown`.
     connections: Optional[set[ZmqConnection]] = None
 
-    _context: Optional[zmq.Context[zmq.Socket[bytes]]] = None
-    _isInUse = False
     _isShutDown = False
-    _isContextLost = False
     _trigger: Optional[tuple[Any, Any]] = None
     _closing: Optional[Closing] = None
-
-    # That of the context: until there is one, a factory can go along.
-    _process: Optional[int] = None
 
     def __init__(self, reactor: Optional[object] = None) -> None:
         if reactor is not None:
             self.reactor = reactor
         self.connections = _Connections()
-        # The periods that sockets were opened with: their longest bounds the
-        # termination.
-        self._lingers: set[int] = set()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -132,37 +114,38 @@ class ZmqFactory:
         The ZeroMQ context, made when it is first needed; ``None`` after
         :meth:`shutdown`.
         """
-        if not self._isOurs():
-            raise ZmqForkedError()
-        if self._context is None and not self._isShutDown:
-            try:
-                self._context = zmq.Context()
-            except zmq.ZMQError as error:
-                raise socketError(error) from error
-            self._process = os.getpid()
-            self._configure(self._context)
-        return self._context
+        context = self._shared.get()
+        if context is None and not self._isShutDown:
+            settings = {option: self._setting(name) for name, option in _CONTEXT_OPTIONS.items()}
+            context = self._shared.make(settings)
+        return context
 
     @context.setter
     def context(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
         if self._isShutDown:
             raise ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
-        if self._isInUse:
-            raise ZmqOptionError(
-                "context", "context cannot be changed now: set it before the first connection"
-            )
-        self._context = context
-        self._process = os.getpid()
+        if self._shared.isInUse:
+            raise _tooLate("context")
+        self._shared.take(context)
+
+    def _setting(self, name: str) -> int:
+        # What was assigned on a class nobody has checked.
+        value: int = getattr(self, name)
+        _check(name, value)
+        return value
+
+    @cached_property
+    def _shared(self) -> SharedContext:
+        # Not of the constructor: settings may be assigned before that is called.
+        return SharedContext()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _RANGE:
             _check(name, value)
-            if name in _CONTEXT_OPTIONS and self._isInUse and value != getattr(self, name):
-                raise ZmqOptionError(
-                    name, f"{name} cannot be changed now: set it before the first connection"
-                )
-            if name in _CONTEXT_OPTIONS and self._context is not None and not self._isInUse:
-                self._context.set(_CONTEXT_OPTIONS[name], value)
+            if name in _CONTEXT_OPTIONS:
+                if self._shared.isInUse and value != getattr(self, name):
+                    raise _tooLate(name)
+                self._shared.set(_CONTEXT_OPTIONS[name], value)
         super().__setattr__(name, value)
         if name == "reactor" and self._trigger is not None:
             self._unregister()
@@ -181,41 +164,15 @@ class ZmqFactory:
         """
         if self._isShutDown:
             raise ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
-        _check("lingerPeriod", self.lingerPeriod)
-        context: Any = self.context
-        try:
-            if not self._isInUse:
-                checkForContext(context)
-            # pyzmq looks for the reason of a refusal too late to be sure of it.
-            if socketType not in _SOCKET_TYPES:
-                raise zmq.ZMQError(errno.EINVAL)
-            socket: zmq.Socket[bytes] = context.socket(socketType)
-        except zmq.ZMQError as error:
-            raise socketError(error) from error
-        self._isInUse = True
-        socket.setsockopt(zmq.LINGER, self.lingerPeriod)
-        self._lingers.add(self.lingerPeriod)
-        return socket
+        linger = self._setting("lingerPeriod")
+        return self._shared.openSocket(self.context, socketType, linger)
 
     def contextLost(self) -> None:
         """
         Somebody else terminates the context, so we must not: libzmq aborts when two
         threads do.  Connections that hear of it tell.
         """
-        self._isContextLost = True
-
-    def _askContext(self) -> None:
-        """
-        Find out whether somebody else terminates the context.
-        """
-        context = self._context
-        if context is None or not self._isInUse or self._isContextLost or not self._isOurs():
-            return
-        try:
-            context.socket(zmq.PAIR).close(0)
-        except zmq.ZMQError as error:
-            if error.errno not in _SCARCE:
-                self.contextLost()
+        self._shared.lose()
 
     def registerForShutdown(self) -> None:
         """
@@ -244,7 +201,7 @@ class ZmqFactory:
         self._unregister()
         for connection in list(connections):
             self._shut(connection)
-        longest = self._longestLinger()
+        longest = self._shared.longestLinger()
         seconds = None if longest < 0 else longest / 1000 + GRACE
         termination = self._terminate(nothing)
         if termination is not None and not termination.wait(seconds):
@@ -270,7 +227,7 @@ class ZmqFactory:
         :raise ZmqOptionError: the deadline is no number of seconds.
         """
         if self._closing is None:
-            if self._isShutDown or not self._isOurs():
+            if self._isShutDown or not self._shared.isOurs:
                 self.shutdown()
                 return succeed(None)
             seconds = self._deadline(deadline)
@@ -289,9 +246,9 @@ class ZmqFactory:
         for connection in list(connections):
             connection._claimToClose()
         self._isShutDown = True
-        if self._isOurs():
+        if self._shared.isOurs:
             # As long as sockets of ours are open it cannot go while it is asked.
-            self._askContext()
+            self._shared.ask()
             for connection in list(connections):
                 connection._meetItself()
         return connections if isinstance(connections, _Connections) else _Connections(connections)
@@ -315,9 +272,6 @@ class ZmqFactory:
         self._closing = None
         self._unregister()
 
-    def _isOurs(self) -> bool:
-        return self._process in (None, os.getpid())
-
     def _unregister(self) -> None:
         if self._trigger is not None:
             (reactor, handle), self._trigger = self._trigger, None
@@ -327,26 +281,9 @@ class ZmqFactory:
         self._trigger = None
         self.shutdown()
 
-    def _configure(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
-        for name, option in _CONTEXT_OPTIONS.items():
-            value = getattr(self, name)
-            _check(name, value)
-            context.set(option, value)
-
     def _terminate(self, done: Callable[[], object]) -> Optional[Termination]:
         self.connections = None
-        self._askContext()
-        context, self._context = self._context, None
-        if context is not None and not self._isOurs():
-            keep(context)
-            context = None
-        if context is None or self._isContextLost:
-            return None
-        return Termination(context, self._longestLinger(), done)
-
-    def _longestLinger(self) -> int:
-        endless = min(self._lingers, default=0) < 0
-        return -1 if endless else max(self._lingers, default=0)
+        return self._shared.terminate(done)
 
 
 def _check(name: str, value: object) -> None:
@@ -355,3 +292,8 @@ def _check(name: str, value: object) -> None:
         raise ZmqOptionError(
             name, f"{name} is a whole number from {lowest} to {highest}, not {value!r}"
         )
+
+
+def _tooLate(name: str) -> ZmqOptionError:
+    text = f"{name} cannot be changed now: set it before the first connection"
+    return ZmqOptionError(name, text)
