@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from ._callbacks import cancel, failQuietly, nothing
 from ._context import GRACE, Termination
-from .errors import ZmqUnsentError
+from .errors import ZmqClosedError, ZmqUnsentError
 from .interfaces import IZmqReactor
 
 log = Logger()
@@ -30,18 +30,45 @@ _NOT_TERMINATED = (
 
 class Closable(Protocol):
     """
-    A connection, or a transport.
+    A connection, or a transport, as its factory knows it.
     """
 
-    def _waiting(self) -> tuple[int, int]:
+    def shutdown(self) -> None:
         """
-        :return: how many messages wait in our queue, and their bytes.
+        Close, now; what users may override.
+        """
+
+    def _claimToClose(self) -> None:
+        """
+        :raise ZmqThreadError: this is not the reactor's thread.
+        """
+
+    def _meetItself(self) -> None:
+        """
+        The context will be terminated.
         """
 
     def _closeWhenSent(self, seconds: Optional[float], close: Callable[[Any], None]) -> None:
         """
         Receive nothing any more; close when nothing waits, or have it closed.
         """
+
+    def _waiting(self) -> tuple[int, int]:
+        """
+        :return: how many messages wait in our queue, and their bytes.
+        """
+
+    def _closeSocket(self) -> None:
+        """
+        Close, if that is not done.
+        """
+
+
+def factoryClosed() -> ZmqClosedError:
+    """
+    :return: what to tell those who want to open something in a factory at its end.
+    """
+    return ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
 
 
 class Closing:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import zmq
 from twisted.internet.defer import Deferred, succeed
@@ -15,13 +15,14 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ._callbacks import nothing
-from ._closing import Closing
+from ._closing import Closable, Closing, factoryClosed
 from ._context import GRACE, SharedContext, Termination
-from .errors import ZmqClosedError, ZmqOptionError
+from .errors import ZmqOptionError
 from .interfaces import IZmqFactory
 
 if TYPE_CHECKING:
     from .connection import ZmqConnection
+    from .transport import ZmqTransport
 
 log = Logger()
 
@@ -93,8 +94,8 @@ class ZmqFactory:
     #: alone stops at 1023).  Each also needs about one file descriptor.
     maxSockets: int = 16_384
 
-    #: The open connections; ``None`` after :meth:`shutdown`.
-    connections: Optional[set[ZmqConnection]] = None
+    #: The open connections and transports; ``None`` after :meth:`shutdown`.
+    connections: Optional[set[Union[ZmqConnection, ZmqTransport]]] = None
 
     _isShutDown = False
     _trigger: Optional[tuple[Any, Any]] = None
@@ -123,7 +124,7 @@ class ZmqFactory:
     @context.setter
     def context(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
         if self._isShutDown:
-            raise ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
+            raise factoryClosed()
         if self._shared.isInUse:
             raise _tooLate("context")
         self._shared.take(context)
@@ -163,7 +164,7 @@ class ZmqFactory:
         :raise ZmqOptionError: a setting has a value that cannot be.
         """
         if self._isShutDown:
-            raise ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
+            raise factoryClosed()
         linger = self._setting("lingerPeriod")
         return self._shared.openSocket(self.context, socketType, linger)
 
@@ -253,7 +254,7 @@ class ZmqFactory:
                 connection._meetItself()
         return connections if isinstance(connections, _Connections) else _Connections(connections)
 
-    def _shut(self, connection: Any) -> None:
+    def _shut(self, connection: Closable) -> None:
         try:
             connection.shutdown()
         except BaseException:

@@ -42,7 +42,9 @@ class IZmqFactory(Interface):
 
     reactor = Attribute("The reactor of all the connections, an ``IZmqReactor``.")
 
-    connections = Attribute("The set of the open connections; ``None`` after shutdown.")
+    connections = Attribute(
+        "The set of the open connections and transports; ``None`` after shutdown."
+    )
 
     context = Attribute("The ``zmq.Context`` to open sockets in.")
 

@@ -14,8 +14,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from ._callbacks import nothing, watch
+from ._closing import factoryClosed
 from ._descriptor import checkReactor
-from .errors import ZmqClosedError, ZmqEndpointError, ZmqOptionError, ZmqUsageError
+from .errors import ZmqEndpointError, ZmqOptionError, ZmqUsageError
 from .factory import ZmqFactory
 from .interfaces import IZmqFactory, IZmqProtocol, IZmqProtocolFactory, IZmqReactor
 from .options import OPTIONS, apply
@@ -151,7 +152,7 @@ def _open(
     else:
         _checkSocket(socket, zmqType)
         if factory.connections is None:
-            raise ZmqClosedError(text="this factory is shut down: make a new ZmqFactory")
+            raise factoryClosed()
     transport = ZmqTransport(reactor, socket, protocol, factory, whenClosed)
     try:
         if ours and zmqType == zmq.ROUTER:
