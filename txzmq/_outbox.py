@@ -92,8 +92,8 @@ class Outbox:
     :ivar emptied: the same, to be changed.
     :ivar queue: what waits.
     :ivar direct: sends a message of one frame without further ado, as
-        ``Descriptor.sendFrame``; ``None`` while something waits.  Where it raises,
-        :meth:`post` is to be called.
+        ``Descriptor.sendFrame``; ``None`` while something waits, or a :meth:`detour`
+        is to be taken.  Where it raises, :meth:`post` is to be called.
     """
 
     def __init__(
@@ -116,7 +116,8 @@ class Outbox:
         # How many lanes are still to be tried in this round.
         self._round = 0
         self._isClosed = False
-        self.direct = self._whenIdle = None if self._routes else descriptor.sendFrame
+        self.direct = self._sendFrame = None if self._routes else descriptor.sendFrame
+        self._isDetour = False
 
     def post(
         self, frames: list[bytes], deferred: Optional[Deferred[None]] = None
@@ -237,20 +238,32 @@ class Outbox:
         """
         From now on nothing takes the direct way.
         """
-        self.direct = self._whenIdle = None
+        self.direct = self._sendFrame = None
+
+    def detour(self, isDetour: bool) -> None:
+        """
+        Have nothing take the direct way, because somebody wants to hear of each
+        message; or no longer so.
+        """
+        self._isDetour = isDetour
+        self._setDirect()
+
+    def _setDirect(self) -> None:
+        waits = self._descriptor.flush is not None
+        self.direct = None if waits or self._isDetour else self._sendFrame
 
     def _begin(self) -> None:
         if self._descriptor.flush is None:
-            self.direct = None
             self._descriptor.flush = self.flush
+            self._setDirect()
             # What is sent elsewhere must not overtake; a ROUTER's other peers
             # have nothing to do with it.
             self._descriptor.hold(not self._routes)
 
     def _end(self) -> None:
         self._round = 0
-        self.direct = self._whenIdle
         self._descriptor.flush = None
+        self._setDirect()
         self._descriptor.hold(False)
         retry, self._retry = self._retry, None
         cancel(retry)

@@ -147,12 +147,7 @@ class ZmqTransport(Monitored):
         frame = parts[0] if type(parts) is list and len(parts) == 1 else parts
         if type(frame) is bytes:
             direct, descriptor = self._outbox.direct, self._descriptor
-            if (
-                direct is not None
-                and descriptor is not None
-                and descriptor.isOwned()
-                and self._production is None
-            ):
+            if direct is not None and descriptor is not None and descriptor.isOwned():
                 try:
                     direct(frame, NOBLOCK)
                     return
@@ -235,6 +230,8 @@ class ZmqTransport(Monitored):
         self._production = Production(
             self._reactor, producer, streaming, self._hasRoom, self.unregisterProducer
         )
+        # It is told of each message.
+        self._outbox.detour(True)
         if self._outbox.queue.isFull:
             self._production.crossed(True)
         self._production.pull()
@@ -246,6 +243,7 @@ class ZmqTransport(Monitored):
         production, self._production = self._production, None
         if production is not None:
             production.end()
+            self._outbox.detour(False)
             self._closeIfDone()
 
     def _writable(self) -> Outbox:
