@@ -30,7 +30,7 @@ DEFAULT_HIGH_MESSAGES = 1_000
 
 class Marks(NamedTuple):
     """
-    Two water marks: above ``high`` it is too much, at ``low`` it is well again.
+    Two water marks: above ``high`` it is too much, at ``low`` there is room again.
     """
 
     high: int

@@ -87,7 +87,7 @@ class Outbox:
     :param descriptor: the socket.
     :param reactor: for trying again.
     :param crossed: called with ``True`` when too much waits, with ``False`` when
-        it is well again.
+        there is room again.
     :param emptied: called when nothing waits any more.
     :ivar emptied: the same, to be changed.
     :ivar queue: what waits.
@@ -151,7 +151,7 @@ class Outbox:
         return self.queue.put(frames, lane, deferred)
 
     def _isRoutable(self, count: int) -> bool:
-        # libzmq takes the others and sends nothing; a STREAM is dumb ever after.
+        # libzmq takes the others and sends nothing; a STREAM then never sends again.
         return count == 2 if self._isStream else count > 1
 
     def postAndTell(self, frames: list[bytes]) -> Deferred[None]:

@@ -57,7 +57,7 @@ class Production:
 
     def crossed(self, isFull: bool) -> None:
         """
-        Too much waits, or it is well again.
+        Too much waits, or there is room again.
         """
         if self._streaming and isFull != self._isPaused:
             self._isPaused = isFull

@@ -73,7 +73,9 @@ class ZmqProtocol:
         The transport is closed.
 
         :param reason: ``ConnectionDone`` if it was closed in an orderly way,
-            ``ConnectionAborted`` if it was aborted, otherwise the error.
+            ``ConnectionAborted`` if it was aborted, ``ConnectionLost`` if the reactor
+            stopped first, ``ZmqUnsentError`` if not all could be sent in time,
+            otherwise the error.
         """
 
 

@@ -2,11 +2,11 @@
 The second face: a transport that queues, pauses and closes in an orderly way,
 for protocols that are objects of their own.
 
-What the transport does itself is to keep its own books: what is bound,
-connected and subscribed to, who produces, and how it comes to its end.  Waiting
-to be sent is the business of the outbox, everything about the socket that of
-the descriptor.  Messages do not pass through here at all: the descriptor hands
-them to the protocol.
+What the transport does itself is to know what is bound and connected to, and to
+bring together those who do the rest: everything about the socket is the business
+of the descriptor, waiting to be sent that of the outbox; producers, subscriptions
+and the way to the end have modules of their own.  What comes does not pass through
+here at all: the descriptor hands it to the protocol.
 """
 
 from __future__ import annotations
