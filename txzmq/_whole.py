@@ -47,19 +47,17 @@ def attempt(send: SendFrame, frames: Sequence[bytes]) -> bool:
     :return: ``False`` if the peer that was to get it died half-way.
     :raise zmq.ZMQError: nothing of it was sent.
     """
-    last = len(frames) - 1
-    index = 0
+    left = len(frames)
     try:
-        for index in range(last):
-            send(frames[index], MORE)
-        index = last
-        send(frames[last], NOBLOCK)
+        for frame in frames:
+            left -= 1
+            send(frame, MORE if left else NOBLOCK)
     except zmq.Again:
-        if index == 0:
+        if left == len(frames) - 1:
             raise
-        while index < last:
-            index += 1
-            send(frames[index], MORE if index < last else NOBLOCK)
+        while left:
+            left -= 1
+            send(frames[-1 - left], MORE if left else NOBLOCK)
         return False
     return True
 
