@@ -1,7 +1,9 @@
 """
 A program that counts what messages cost: calls of a socket's methods, of the
-reactor's, of Python functions in txzmq, and memory.  ``python -m
+reactor's, of the clock, and of Python functions in txzmq.  ``python -m
 tests.counted SCENARIO`` prints the counts as JSON; ``test_cost.py`` runs it.
+``SCENARIO memory`` prints the bytes that Python takes instead, and ``SCENARIO
+idle`` has other connections around.
 
 It is a process of its own because the counters must be in place before txzmq
 is imported: it uses the methods of pyzmq's C class, which nobody can replace
@@ -13,6 +15,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+import time
 import tracemalloc
 from collections import Counter
 from typing import Any, Callable
@@ -21,6 +24,7 @@ import zmq
 import zmq.backend
 
 counts: Counter[str] = Counter()
+options = sys.argv[2:]
 
 
 def counting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,7 +35,7 @@ def counting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return counter
 
 
-#: What txzmq may call, and what it is counted as.
+#: The methods of pyzmq's C class, and what they are counted as.
 METHODS = {
     "recv": "recv",
     "send": "send",
@@ -41,6 +45,9 @@ METHODS = {
     "recv_multipart": "slow",
     "send_multipart": "slow",
 }
+
+#: Those of ``zmq.Socket``: for messages it is the long way.
+WRAPPERS = {**METHODS, "recv": "slow", "send": "slow"}
 
 RealSocket = zmq.backend.Socket
 zmq.backend.Socket = type(  # type: ignore[misc, assignment]
@@ -55,9 +62,13 @@ zmq.backend.Socket = type(  # type: ignore[misc, assignment]
         },
     },
 )
-for method, name in METHODS.items():
+for method, name in WRAPPERS.items():
     setattr(zmq.Socket, method, counting(name, getattr(zmq.Socket, method)))
+#: Whoever wants to know where libzmq has the socket is going to ask it.
+address = counting("ask", vars(RealSocket)["underlying"].__get__)
+zmq.Socket.underlying = property(address)  # type: ignore[assignment]
 zmq.backend.zmq_poll = counting("ask", zmq.backend.zmq_poll)
+time.perf_counter = counting("clock", time.perf_counter)
 
 from twisted.internet import reactor  # noqa: E402
 from zope.interface import directlyProvides, providedBy  # noqa: E402
@@ -69,20 +80,34 @@ from txzmq import (  # noqa: E402
     ZmqEndpoint,
     ZmqEndpointType,
     ZmqFactory,
+    ZmqProtocol,
+    ZmqPubConnection,
     ZmqPullConnection,
     ZmqPushConnection,
     ZmqREPConnection,
     ZmqREQConnection,
+    ZmqRouterConnection,
+    ZmqSubConnection,
+    ZmqTransport,
+    createZmqConnection,
 )
 
 #: Seconds that a scenario may take.
 PATIENCE = 60
 
-#: Messages per scenario.
-COUNT = 1000
+#: Messages per scenario.  Of memory some is taken once, by Python itself, and
+#: differently in each of its versions: next to many messages that is little.
+COUNT = 10_000 if "memory" in options else 1000
 
-#: The bytes of a large message.
+#: The bytes of a large message, and how many there are of them.
 LARGE = 1 << 18
+FEWER = 50
+
+#: Connections that have nothing to do.
+IDLE = 100
+
+#: Where the two ends meet.
+ADDRESS = "inproc://counted"
 
 #: Ends a read by nothing but an empty socket: a slow machine must not change
 #: the counts.
@@ -98,7 +123,7 @@ class CountingReactor:
         directlyProvides(self, providedBy(reactor))
 
     def __getattr__(self, name: str) -> Any:
-        return counting(name, getattr(reactor, name))
+        return counting("reactor", getattr(reactor, name))
 
 
 factory = ZmqFactory(CountingReactor())
@@ -107,23 +132,26 @@ peers: list[zmq.Socket[bytes]] = []
 
 def opened(cls: Any, kind: str = ZmqEndpointType.bind) -> Any:
     cls.readBudget = UNBOUNDED
-    return cls(factory, ZmqEndpoint(kind, "inproc://counted"))
+    return cls(factory, ZmqEndpoint(kind, ADDRESS))
 
 
-class Pull(ZmqPullConnection):
-    got = 0
-    due = COUNT
+def subscribed() -> Any:
+    sub = opened(ZmqSubConnection, ZmqEndpointType.connect)
+    sub.subscribe(b"tag")
+    return sub
 
-    def onPull(self, message: list[bytes]) -> None:
-        self.got += 1
-        if self.got == self.due:
-            finish()
+
+def protocol(socketType: int, **endpoint: Any) -> ZmqProtocol:
+    ZmqTransport.readBudget = UNBOUNDED
+    made = ZmqProtocol()
+    createZmqConnection(lambda: made, socketType, factory=factory, **endpoint)
+    return made
 
 
 def raw(socketType: int) -> zmq.Socket[bytes]:
     socket: zmq.Socket[bytes] = factory.context.socket(socketType)
     socket.linger = 0
-    socket.connect("inproc://counted")
+    socket.set_hwm(0)
     peers.append(socket)
     return socket
 
@@ -139,7 +167,10 @@ def begin() -> None:
     """
     gc.collect()
     counts.clear()
-    sys.setprofile(profile)
+    if "memory" in options:
+        tracemalloc.start()
+    else:
+        sys.setprofile(profile)
 
 
 def finish() -> None:
@@ -151,7 +182,12 @@ def finish() -> None:
 
 def report() -> None:
     sys.setprofile(None)
-    print(json.dumps(counts))
+    if tracemalloc.is_tracing():
+        gc.collect()
+        left, peak = tracemalloc.get_traced_memory()
+        print(json.dumps({"left": left, "peak": peak}))
+    else:
+        print(json.dumps(counts))
     sys.stdout.flush()
     for peer in peers:
         peer.close()
@@ -166,28 +202,51 @@ def later(call: Callable[[], None]) -> None:
     reactor.callLater(0, reactor.callLater, 0, call)
 
 
-def receive(frames: int) -> None:
+def receive(
+    socketType: int,
+    message: list[bytes],
+    open: Callable[[], Any],
+    callback: str = "messageReceived",
+    count: int = COUNT,
+) -> None:
     """
     Messages that all wait when the connection looks.
+
+    :param socketType: who sends them.
+    :param callback: the name of what gets them.
     """
-    opened(Pull)
-    push = raw(zmq.PUSH)
-    for _ in range(COUNT):
-        push.send_multipart([b"x"] * frames)
+    peer = raw(socketType)
+    peer.bind(ADDRESS)
+    left = iter(range(count - 1))
+
+    def take(*message: object) -> None:
+        if next(left, None) is None:
+            finish()
+
+    setattr(open(), callback, take)
+    # It hears of its peer, and of the subscription.
+    peer.poll(0, zmq.POLLOUT)
+    for _ in range(count):
+        peer.send_multipart(message, zmq.NOBLOCK)
     begin()
 
 
-def send(cls: Any, socketType: int, message: Any) -> None:
+def send(socketType: int, open: Callable[[], Any], call: Callable[[Any], object]) -> None:
     """
     Messages sent in one go.
+
+    :param socketType: who gets them.
     """
-    connection = opened(cls)
-    raw(socketType)
+    sender = open()
+    peer = raw(socketType)
+    if socketType == zmq.SUB:
+        peer.subscribe(b"tag")
+    peer.connect(ADDRESS)
 
     def burst() -> None:
         begin()
         for _ in range(COUNT):
-            connection.send(message)
+            call(sender)
         finish()
 
     later(burst)
@@ -225,73 +284,55 @@ def requests(inFlight: int) -> None:
     later(burst)
 
 
-def large() -> None:
+def start(scenario: Callable[[], None]) -> None:
     """
-    The memory that large messages take as they are received.
+    Begin with a scenario, when connections that have nothing to do have found
+    that out.
     """
-
-    class Measuring(Pull):
-        due = 50
-
-        def onPull(self, message: list[bytes]) -> None:
-            super().onPull(message)
-            counts["peak"] = tracemalloc.get_traced_memory()[1] - before
-
-    opened(Measuring)
-    push = raw(zmq.PUSH)
-    for _ in range(Measuring.due):
-        push.send(bytes(LARGE))
-    begin()
-    sys.setprofile(None)
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
+    for number in range(IDLE if "idle" in options else 0):
+        ZmqPullConnection(factory, ZmqEndpoint(ZmqEndpointType.bind, f"{ADDRESS}-{number}"))
+    later(scenario)
 
 
-def memory() -> None:
-    """
-    The blocks of memory that are left behind by requests and replies.
-    """
-    opened(Rep)
-    req = opened(ZmqREQConnection, ZmqEndpointType.connect)
-    rounds = iter(range(5))
-    blocks = 0
+def pull() -> Any:
+    return opened(ZmqPullConnection, ZmqEndpointType.connect)
 
-    def burst() -> None:
-        nonlocal blocks
-        gc.collect()
-        before, blocks = blocks, sys.getallocatedblocks()
-        # The first rounds fill caches.
-        if next(rounds, None) is None:
-            counts.clear()
-            counts["blocks"] = blocks - before
-            finish()
-            return
-        waiting = [COUNT]
-        for _ in range(COUNT):
-            req.sendMsg(b"x").addCallback(answered, waiting)
 
-    def answered(parts: object, waiting: list[int]) -> None:
-        waiting[0] -= 1
-        if not waiting[0]:
-            reactor.callLater(0, burst)
+def router() -> Any:
+    return opened(ZmqRouterConnection, ZmqEndpointType.connect)
 
-    burst()
+
+def push() -> Any:
+    return opened(ZmqPushConnection)
 
 
 SCENARIOS: dict[str, Callable[[], None]] = {
-    "receive": lambda: receive(1),
-    "receiveMultipart": lambda: receive(4),
-    "send": lambda: send(ZmqPushConnection, zmq.PULL, b"x"),
-    "sendMultipart": lambda: send(ZmqPushConnection, zmq.PULL, [b"x"] * 4),
-    "sendDealer": lambda: send(ZmqDealerConnection, zmq.DEALER, b"x"),
+    "receive": lambda: receive(zmq.PUSH, [b"x"], pull, "onPull"),
+    "receiveMultipart": lambda: receive(zmq.PUSH, [b"x"] * 4, pull, "onPull"),
+    "receiveLarge": lambda: receive(zmq.PUSH, [bytes(LARGE)], pull, "onPull", FEWER),
+    "receiveTopic": lambda: receive(zmq.XPUB, [b"tag\0x"], subscribed, "gotMessage"),
+    "receiveRouted": lambda: receive(zmq.DEALER, [b"x"], router, "gotMessage"),
+    "receiveProtocol": lambda: receive(
+        zmq.PUSH, [b"x"], lambda: protocol(zmq.PULL, connect=ADDRESS)
+    ),
+    "send": lambda: send(zmq.PULL, push, lambda it: it.send(b"x")),
+    "sendMultipart": lambda: send(zmq.PULL, push, lambda it: it.send([b"x"] * 4)),
+    "sendDealer": lambda: send(
+        zmq.DEALER, lambda: opened(ZmqDealerConnection), lambda it: it.send(b"x")
+    ),
+    "push": lambda: send(zmq.PULL, push, lambda it: it.push([b"x"])),
+    "publish": lambda: send(
+        zmq.SUB, lambda: opened(ZmqPubConnection), lambda it: it.publish(b"x", b"tag")
+    ),
+    "write": lambda: send(
+        zmq.PULL, lambda: protocol(zmq.PUSH, bind=ADDRESS), lambda it: it.transport.write([b"x"])
+    ),
     "requestsInTurn": lambda: requests(1),
     "requestsInFlight": lambda: requests(100),
-    "large": large,
-    "memory": memory,
 }
 
 if __name__ == "__main__":
     # Whatever hangs ends here, and fails the test for want of counts.
     reactor.callLater(PATIENCE, reactor.stop)
-    reactor.callWhenRunning(SCENARIOS[sys.argv[1]])
+    reactor.callWhenRunning(start, SCENARIOS[sys.argv[1]])
     reactor.run()
