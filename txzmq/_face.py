@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any, Optional
 import zmq
 from twisted.python.failure import Failure
 
+from ._descriptor import Descriptor, ReadBudget
 from .errors import ZmqClosedError
 from .interfaces import IZmqFactory
-
-if TYPE_CHECKING:
-    from ._descriptor import Descriptor, ReadBudget
 
 
 class Reader:
@@ -25,7 +23,7 @@ class Reader:
     """
 
     #: How much to read before other parts of the program get their turn.
-    readBudget: ReadBudget
+    readBudget: ReadBudget = ReadBudget()
 
     _descriptor: Optional[Descriptor] = None
 

@@ -4,14 +4,12 @@ What a SUB or XSUB socket has asked for.  (Who has asked an XPUB is in ``_subscr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional
 
 import zmq
 
+from ._descriptor import Descriptor
 from .errors import ZmqFrameTypeError
-
-if TYPE_CHECKING:
-    from ._descriptor import Descriptor
 
 #: What an XSUB sends in the place of an option: this, and the topic.  Source:
 #: zmq_socket(3).

@@ -127,9 +127,6 @@ class ZmqConnection(Monitored):
     #: How many bytes may wait in :meth:`sendWhenReady`.
     maxWaitingBytes: int = 16_777_216
 
-    #: How much to read before other parts of the program get their turn.
-    readBudget: ReadBudget = ReadBudget()
-
     #: The routing id; can be assigned until the first endpoint is opened
     #: (``ZMQ_ROUTING_ID``).
     identity: Union[bytes, str, None] = None

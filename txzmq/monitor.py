@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._callbacks import call
-from ._descriptor import Descriptor, ReadBudget
+from ._descriptor import Descriptor
 from ._face import Face, Reader, isInproc, toText
 from ._peers import Peers, tell
 from .errors import ZmqOptionError
@@ -55,8 +55,6 @@ class Monitor(Reader):
     :ivar events: what is wanted, a mask.
     :ivar peers: those who wait.
     """
-
-    readBudget = ReadBudget()
 
     def __init__(
         self,

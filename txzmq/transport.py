@@ -26,7 +26,7 @@ from zope.interface import implementer
 
 from ._advice import endpointError, goneError
 from ._callbacks import call, nothing
-from ._descriptor import Descriptor, ReadBudget
+from ._descriptor import Descriptor
 from ._ending import CLOSING, OPEN, Ending, checkTimeout
 from ._endpoints import UNDO
 from ._face import noteLoss
@@ -85,9 +85,6 @@ class ZmqTransport(Monitored):
     #: messages, and how long libzmq then holds them until they have left;
     #: ``None`` is without end.
     closeTimeout: Optional[float] = 30.0
-
-    #: How much to read before other parts of the program get their turn.
-    readBudget: ReadBudget = ReadBudget()
 
     monitored = True
 
