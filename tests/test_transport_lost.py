@@ -129,6 +129,7 @@ class OnceTests(TransportTestCase):
         """
         for way in ("abortConnection", "shutdown"):
             transport, protocol = self.opened(zmq.PUSH)
+            transport.pauseProducing()
             transport.write(b"x")
             refused = Recorder()
 
