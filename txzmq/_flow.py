@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from operator import attrgetter
 from typing import NamedTuple, Optional
 
 from twisted.internet.defer import Deferred
@@ -235,11 +236,14 @@ class SendQueue:
 
         :return: them, the oldest first.
         """
-        waiting = [one for messages in self._lanes.values() for one in messages.values()]
-        self._lanes.clear()
+        lanes, self._lanes = self._lanes, {}
         self._count = self.size = 0
         self.isFull = False
-        return sorted(waiting, key=lambda one: one.serial)
+        waiting = [one for messages in lanes.values() for one in messages.values()]
+        # There may be hundreds of thousands, and a lane is in order by itself.
+        if len(lanes) > 1:
+            waiting.sort(key=attrgetter("serial"))
+        return waiting
 
     def compare(self) -> None:
         """

@@ -30,7 +30,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ._callbacks import cancel, failQuietly, nothing
+from ._callbacks import cancel, failAllQuietly, nothing
 from ._descriptor import ALWAYS_WRITABLE, Descriptor
 from ._flow import SendQueue, Waiting
 from .errors import ZmqAgainError, ZmqError, ZmqFrameError, ZmqSocketError
@@ -118,6 +118,13 @@ class Outbox:
         self._isClosed = False
         self.direct = self._sendFrame = None if self._routes else descriptor.sendFrame
         self._isDetour = False
+
+    @property
+    def unsent(self) -> tuple[int, int]:
+        """
+        How many messages wait, and their bytes.
+        """
+        return len(self.queue), self.queue.size
 
     def post(
         self, frames: list[bytes], deferred: Optional[Deferred[None]] = None
@@ -229,10 +236,10 @@ class Outbox:
         self._end()
         # They know who knows us.
         self.emptied = self.queue.crossed = nothing
-        for waiting in self.queue.clear():
-            deferred = _parted(waiting)
-            if deferred is not None:
-                failQuietly(deferred, makeError())
+        told = [waiting for waiting in self.queue.clear() if waiting.deferred is not None]
+        if told:
+            # One after the other: who is told may take back another.
+            failAllQuietly(filter(None, map(_parted, told)), makeError())
 
     def refuse(self) -> None:
         """
