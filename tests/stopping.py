@@ -32,6 +32,7 @@ from twisted.internet import reactor
 from twisted.logger import LogLevel, formatEvent, globalLogBeginner
 from twisted.python.failure import Failure
 
+import txzmq._closing
 from txzmq import (
     ZmqAgainError,
     ZmqClosedError,
@@ -51,6 +52,10 @@ ENOUGH = 2_000
 
 #: How many wait for the peer that takes none.
 UNSENT = 100
+
+#: What a socket that is not ours is waited for where there is none, in seconds: whatever
+#: leans on it is noticed then, however slow the machine.
+NO_GRACE = 3600.0
 
 #: Nobody listens there.
 NOWHERE = "tcp://127.0.0.1:9"
@@ -93,6 +98,8 @@ class Program:
         if extra == "foreign":
             context: Any = self.factory.context
             self.foreign = context.socket(zmq.PUSH)
+        else:
+            txzmq._closing.GRACE = NO_GRACE
 
     def connections(self, extra: str) -> list[Any]:
         """
