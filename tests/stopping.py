@@ -32,7 +32,7 @@ from twisted.internet import reactor
 from twisted.logger import LogLevel, formatEvent, globalLogBeginner
 from twisted.python.failure import Failure
 
-import txzmq._closing
+import txzmq._termination
 from txzmq import (
     ZmqAgainError,
     ZmqClosedError,
@@ -99,7 +99,7 @@ class Program:
             context: Any = self.factory.context
             self.foreign = context.socket(zmq.PUSH)
         else:
-            txzmq._closing.GRACE = NO_GRACE
+            txzmq._termination.GRACE = NO_GRACE
 
     def connections(self, extra: str) -> list[Any]:
         """

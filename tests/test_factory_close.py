@@ -6,12 +6,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
+import threading
+from time import monotonic
+from typing import Any, Optional
 
 import zmq
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.selectreactor import SelectReactor
+from twisted.python.failure import Failure
 
+import txzmq._termination
 from txzmq import (
     ZmqClosedError,
     ZmqFactory,
@@ -19,11 +25,13 @@ from txzmq import (
     ZmqPullConnection,
     ZmqPushConnection,
     ZmqREQConnection,
+    ZmqSubConnection,
     ZmqUnsentError,
     createZmqConnection,
 )
 
 from .support import PATIENCE, Recorder, ZmqTestCase, accepted, inThread, turns, until
+from .transports import Recording
 
 #: Nobody listens there: the port is that of a service that nobody has any more.
 NOWHERE = "tcp://127.0.0.1:9"
@@ -47,9 +55,9 @@ class Patient(ZmqPushConnection):
     immediate = True
 
 
-class CloseTests(ZmqTestCase):
+class ClosingTestCase(ZmqTestCase):
     """
-    Closing a factory.
+    A test that closes factories.
     """
 
     async def assertUnsent(self, closed: Deferred[None], messages: int, size: int) -> str:
@@ -62,6 +70,61 @@ class CloseTests(ZmqTestCase):
             self.assertEqual((error.messages, error.bytes), (messages, size))
             return str(error)
         raise self.failureException("all was sent")
+
+    def transport(self, address: str, immediate: int = 1) -> Any:
+        """
+        :return: a transport that is to push to an address.
+        """
+        opening = createZmqConnection(Recording, zmq.PUSH, factory=self.factory)
+        transport, _ = self.successResultOf(opening)
+        transport.setsockopt(zmq.IMMEDIATE, immediate)
+        transport.setsockopt(zmq.SNDHWM, 1)
+        transport.connect(address)
+        return transport
+
+    def waiting(self, address: str) -> list[tuple[Any, Deferred[None]]]:
+        """
+        :return: one of each face, and what fires when the message that waits in it,
+            of five bytes, has gone.
+        """
+        push, transport = self.connected(Patient, address), self.transport(address)
+        both = [
+            (push, push.sendWhenReady(b"12345")),
+            (transport, transport.writeMessage(b"12345")),
+        ]
+        for _, taken in both:
+            taken.addErrback(lambda failure: None)
+        return both
+
+    def joins(self) -> list[Any]:
+        """
+        :return: gets the seconds for which somebody is prepared to wait for a thread,
+            from now on.
+        """
+        waits: list[Any] = []
+        join = threading.Thread.join
+
+        def observed(thread: threading.Thread, timeout: Optional[float] = None) -> None:
+            waits.append(timeout)
+            join(thread, timeout)
+
+        self.patch(threading.Thread, "join", observed)
+        return waits
+
+    async def assertStillSent(self, address: str) -> None:
+        """
+        libzmq goes on with what it has, and ends when it has sent it.
+        """
+        peer = self.raw(zmq.PULL)
+        peer.bind(address)
+        self.assertEqual(await inThread(peer.recv), b"1")
+        await until(lambda: "txzmq-terminate" not in {t.name for t in threading.enumerate()})
+
+
+class CloseTests(ClosingTestCase):
+    """
+    Closing a factory.
+    """
 
     async def test_nothingOpen(self) -> None:
         """
@@ -173,14 +236,27 @@ class CloseTests(ZmqTestCase):
         """
         The reactor goes round while libzmq still sends.
         """
+        callers: list[int] = []
+
+        def observe(cls: Any, name: str) -> None:
+            blocking = getattr(cls, name)
+
+            def observed(*args: Any) -> Any:
+                callers.append(threading.get_ident())
+                return blocking(*args)
+
+            self.patch(cls, name, observed)
+
+        for cls, name in [
+            (zmq.Context, "term"),
+            (zmq.Context, "destroy"),
+            (threading.Thread, "join"),
+        ]:
+            observe(cls, name)
         self.connected(ZmqPushConnection, NOWHERE).push(b"1")
-        closed = self.factory.close(0.5)
-        states = []
-        while not closed.called:
-            states.append(closed.called)
-            await turns()
-        self.assertGreater(len(states), 10)
-        await self.assertUnsent(closed, 0, 0)
+        await self.assertUnsent(self.factory.close(0.1), 0, 0)
+        self.assertEqual(len(callers), 1)
+        self.assertNotIn(threading.get_ident(), callers)
 
     async def test_closedMeanwhile(self) -> None:
         """
@@ -237,7 +313,169 @@ class CloseTests(ZmqTestCase):
         await turns()
         self.factory.shutdown()
         self.assertTrue(closed.called)
-        closed.addErrback(lambda failure: None)
+        self.assertIn("libzmq", await self.assertUnsent(closed, 0, 0))
+
+    async def test_closedOnTheirOwn(self) -> None:
+        """
+        What is closed by somebody else meanwhile takes its messages with it, and they
+        are counted.
+        """
+        both = self.waiting(NOWHERE)
+        closed = self.factory.close(PATIENCE)
+        for connection, _ in both:
+            connection.shutdown()
+        text = await self.assertUnsent(closed, 2, 10)
+        self.assertIn("2 messages, 10 bytes, waited", text)
+
+    async def test_abortedBefore(self) -> None:
+        """
+        What was lost before is not.
+        """
+        transport = self.transport(NOWHERE)
+        transport.write(b"12345")
+        transport.abortConnection()
+        await self.factory.close(PATIENCE)
+
+    async def test_tooLateForMore(self) -> None:
+        """
+        At the deadline libzmq gets nothing any more, which it would drop: it is
+        counted.
+        """
+        (_, first), (transport, second) = self.waiting(NOWHERE)
+        first.cancel()
+        real = transport.connectionLost
+
+        def connectionLost(reason: Failure) -> None:
+            transport.setsockopt(zmq.IMMEDIATE, 0)
+            transport.connect(NOWHERE)
+            real(reason)
+
+        transport.connectionLost = connectionLost
+        await self.assertUnsent(self.factory.close(0.01), 1, 5)
+        self.assertTrue(second.called)
+
+    async def test_producerIsLate(self) -> None:
+        """
+        A producer that does not end by the deadline is told, also where nothing waits.
+        """
+
+        class Producer:
+            stopProducing = Recorder()
+
+        transport = self.transport(NOWHERE)
+        transport.registerProducer(Producer(), True)
+        text = await self.assertUnsent(self.factory.close(0.01), 0, 0)
+        self.assertIn("not all was closed by the deadline", text)
+        self.assertEqual(len(Producer.stopProducing.events), 1)
+
+    def lingers(self) -> list[Any]:
+        """
+        :return: gets the milliseconds with which sockets that push are closed from now
+            on.
+        """
+        lingers: list[Any] = []
+        close = zmq.Socket.close
+
+        def observed(socket: Any, linger: Any = None) -> None:
+            if socket.type == zmq.PUSH:
+                lingers.append(linger)
+            close(socket, linger)
+
+        self.patch(zmq.Socket, "close", observed)
+        return lingers
+
+    async def test_lateLinger(self) -> None:
+        """
+        At the deadline libzmq lets go of what it has.
+        """
+        self.waiting(NOWHERE)
+        lingers = self.lingers()
+        await self.assertUnsent(self.factory.close(0.05), 2, 10)
+        self.assertEqual(lingers, [0, 0])
+
+    async def test_restLinger(self) -> None:
+        """
+        What is closed before has the time that is left, and no more.
+        """
+        both = self.waiting(NOWHERE)
+        lingers = self.lingers()
+        closed, begin = self.factory.close(PATIENCE), monotonic()
+        await until(lambda: monotonic() > begin + 0.02)
+        for _, taken in both:
+            taken.cancel()
+        await closed
+        longest = (PATIENCE - 0.02) * 1000 + 2
+        self.assertEqual([100 < linger <= longest for linger in lingers], [True] * 2, lingers)
+
+    async def test_ownLinger(self) -> None:
+        """
+        A transport that is closing by itself is given no more than that either.
+        """
+        ((_, first), (transport, second)) = self.waiting(NOWHERE)
+        lingers = self.lingers()
+        transport.closeTimeout = 10 * PATIENCE
+        transport.loseConnection()
+        closed = self.factory.close(PATIENCE)
+        first.cancel()
+        second.cancel()
+        await closed
+        self.assertEqual(
+            len([linger for linger in lingers if linger > PATIENCE * 1001]), 0, lingers
+        )
+
+    async def test_subscriber(self) -> None:
+        """
+        A subscription that has nobody to go to is nothing that waits to be sent.
+        """
+        self.connected(ZmqSubConnection, NOWHERE).subscribe(b"topic")
+        await turns(5)
+        await self.factory.close(0.2)
+
+    async def test_graceIsLast(self) -> None:
+        """
+        The time that libzmq's threads have begins when all is closed, however long
+        that takes.
+        """
+        self.patch(txzmq._termination, "GRACE", 3600)
+        pending: list[Any] = []
+
+        class Slow(Patient):
+            def connectionLost(self, reason: Failure) -> None:
+                pending.extend(reactor.getDelayedCalls())  # type: ignore[attr-defined]
+                super().connectionLost(reason)
+
+        self.connected(Slow, NOWHERE).sendWhenReady(b"12345").addErrback(lambda failure: None)
+        await self.assertUnsent(self.factory.close(0.01), 1, 5)
+        late = [call for call in pending if call.getTime() > reactor.seconds() + 1800]  # type: ignore[attr-defined]
+        self.assertEqual(late, [])
+
+    async def test_openedMeanwhile(self) -> None:
+        """
+        While it closes no transport is opened either, with a socket of somebody else,
+        which stays as it is.
+        """
+        assert self.factory.context is not None
+        ((_, first), (_, second)) = self.waiting(NOWHERE)
+        socket = self.factory.context.socket(zmq.PULL)
+        closed = self.factory.close(PATIENCE)
+        opening = createZmqConnection(Recording, zmq.PULL, zmqSocket=socket, factory=self.factory)
+        self.failureResultOf(opening, ZmqClosedError)
+        self.assertFalse(socket.closed)
+        socket.close()
+        first.cancel()
+        second.cancel()
+        await closed
+
+    async def test_sharedError(self) -> None:
+        """
+        All who wait are told by the same error: one for each would block the reactor
+        when there are many.
+        """
+        transport = self.transport(NOWHERE)
+        waiting = [transport.writeMessage(b"1") for _ in range(10)]
+        await self.assertUnsent(self.factory.close(0), 10, 10)
+        errors = {id(self.failureResultOf(taken, ZmqClosedError).value) for taken in waiting}
+        self.assertEqual(len(errors), 1)
 
     async def assertClosesAllTheSame(self, connection: Any) -> None:
         """
@@ -337,6 +575,193 @@ class CloseTests(ZmqTestCase):
         self.assertTrue(os.path.exists(address[len("ipc://") :]))
         await self.factory.close()
         self.assertFalse(os.path.exists(address[len("ipc://") :]))
+
+
+class BoundTests(ClosingTestCase):
+    """
+    Whoever blocks does so for as long as the ``lingerPeriod``, which is short, not
+    for as long as somebody else has time.
+    """
+
+    def assertShort(self, waits: list[Any]) -> None:
+        """
+        Not the deadline, and not the second for a socket that is not ours.
+        """
+        self.assertEqual([0 <= seconds < 1 for seconds in waits], [True], waits)
+
+    async def test_shutdownMeanwhile(self) -> None:
+        """
+        A shutdown while ``close()`` has given libzmq a long time does not take it; it
+        goes on alone, and that is told.
+        """
+        address, waits = self.ipcAddress(), self.joins()
+        self.connected(ZmqPushConnection, address).push(b"1")
+        closed = self.factory.close(PATIENCE)
+        self.factory.shutdown()
+        self.assertShort(waits)
+        self.assertIn("still be sending", await self.assertUnsent(closed, 0, 0))
+        await self.assertStillSent(address)
+
+    async def test_graceIsNotTakenTwice(self) -> None:
+        """
+        What is over of the second for a socket that is not ours is over.
+        """
+        assert self.factory.context is not None
+        waits = self.joins()
+        foreign = self.factory.context.socket(zmq.PUSH)
+        closed = self.factory.close(0)
+        await turns()
+        self.factory.shutdown()
+        foreign.close()
+        self.assertIn("not ours", await self.assertUnsent(closed, 0, 0))
+        self.assertShort(waits)
+
+    def stopped(self, connection: Any) -> Deferred[None]:
+        """
+        Stop a reactor while a factory closes that is registered with it.
+
+        :param connection: makes a connection of it, with a message of five bytes
+            that waits.
+        :return: what ``close()`` has returned.
+        """
+        other: Any = SelectReactor()
+        self.factory = ZmqFactory(other)
+        self.factory.registerForShutdown()
+        connection()
+        told: list[Deferred[None]] = []
+        other.callWhenRunning(lambda: told.append(self.factory.close(PATIENCE)))
+        other.callWhenRunning(other.callLater, 0, other.stop)
+        other.run(installSignalHandlers=False)
+        for call in other.getDelayedCalls():
+            call.cancel()
+        for reader in other.getReaders():
+            other.removeReader(reader)
+            reader.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+        return told[0]
+
+    async def test_reactorStops(self) -> None:
+        """
+        If the reactor stops, which closes the connections before us, what waited is
+        counted all the same.
+        """
+
+        def push() -> None:
+            push = self.connected(Patient, NOWHERE)
+            push.sendWhenReady(b"12345").addErrback(lambda failure: None)
+
+        for make in (push, lambda: self.transport(NOWHERE).write(b"12345")):
+            closed = self.stopped(make)
+            self.assertTrue(closed.called)
+            await self.assertUnsent(closed, 1, 5)
+
+    async def test_reactorStopsLinger(self) -> None:
+        """
+        What libzmq has of them is held for the ``lingerPeriod`` then, and given up.
+        """
+        self.patch(txzmq._termination, "GRACE", 3600)
+        peer = self.raw(zmq.PULL)
+        peer.rcvhwm = 1
+        port = peer.bind_to_random_port("tcp://127.0.0.1")
+
+        def push() -> None:
+            transport = self.transport(f"tcp://127.0.0.1:{port}")
+            transport.writeSequence([bytes(1_000_000)] * 20)
+
+        closed = self.stopped(push)
+        failure = self.failureResultOf(closed, ZmqUnsentError)
+        self.assertGreater(failure.value.messages, 0)
+
+    async def test_lostBefore(self) -> None:
+        """
+        What a transport has left to libzmq, for ``closeTimeout``, does not hold a
+        shutdown up, and the reason is the true one.
+        """
+        for way in ("shutdown", "close"):
+            self.patch(txzmq._termination, "GRACE", 3600)
+            address, waits, logged = self.ipcAddress(), self.joins(), self.logged()
+            self.factory = ZmqFactory()
+            transport = self.transport(address, immediate=0)
+            transport.write(b"1")
+            lost = transport._protocol.lost
+            transport.loseConnection()
+            await lost.wait()
+            if way == "shutdown":
+                self.factory.shutdown()
+                self.assertShort(waits)
+            else:
+                await self.assertUnsent(self.factory.close(0.01), 0, 0)
+            self.assertIn("may still be sending", "".join(logged))
+            self.assertNotIn("not ours", "".join(logged))
+            await self.assertStillSent(address)
+
+
+class ThreadlessTests(ClosingTestCase):
+    """
+    No thread can be started: there are too many, or the interpreter exits.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+
+        def refuse(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        self.patch(threading.Thread, "start", refuse)
+
+    def opened(self) -> Any:
+        """
+        :return: the context, in use, to be terminated afterwards.
+        """
+        self.bound(ZmqPullConnection, "inproc://threadless")
+        context: Any = self.factory.context
+        self.addCleanup(context.term)
+        return context
+
+    async def test_close(self) -> None:
+        """
+        ``close()`` does not block, so it cannot know how it ends, and tells that at
+        once, also where it has time without end.
+        """
+        for period in (100, -1):
+            self.factory = ZmqFactory()
+            self.factory.lingerPeriod = period
+            self.opened()
+            text = await self.assertUnsent(self.factory.close(), 0, 0)
+            self.assertIn("no thread can be started", text)
+
+    async def test_tooLate(self) -> None:
+        """
+        So it is told at the deadline, too, if something waits until then.
+        """
+        self.opened()
+        self.connected(Patient, NOWHERE).sendWhenReady(b"12345").addErrback(lambda _: None)
+        text = await self.assertUnsent(self.factory.close(0.01), 1, 5)
+        self.assertIn("no thread can be started", text)
+
+    async def test_shutdownMeanwhile(self) -> None:
+        """
+        A shutdown meanwhile terminates the context: it may block.
+        """
+        context = self.opened()
+        self.connected(Patient, NOWHERE).sendWhenReady(b"12345").addErrback(lambda _: None)
+        closed = self.factory.close(PATIENCE)
+        self.factory.shutdown()
+        await self.assertUnsent(closed, 1, 5)
+        self.assertTrue(context.closed)
+
+    def test_foreignSocket(self) -> None:
+        """
+        A socket of somebody else is left alone, and not waited for.
+        """
+        for period in (10, -1):
+            self.factory = ZmqFactory()
+            self.factory.lingerPeriod = period
+            context, logged = self.opened(), self.logged()
+            foreign = context.socket(zmq.PUSH)
+            self.factory.shutdown()
+            self.assertEqual((foreign.closed, context.closed), (False, False))
+            self.assertIn("is not terminated", "".join(logged))
+            foreign.close()
 
 
 class SubscriptionTests(ZmqTestCase):

@@ -8,10 +8,11 @@ from typing import Any
 
 import zmq
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
-from txzmq import ZmqClosedError, ZmqFactory, ZmqUnsentError
+from txzmq import ZmqClosedError, ZmqFactory, ZmqUnsentError, createZmqConnection
 
 from .support import Recorder, alive, inThread, ourReaders, turns
 from .transports import TAKEN, Recording, TransportTestCase, arrived, received
@@ -267,22 +268,23 @@ class LostTests(TransportTestCase):
 
     async def test_openedMeanwhile(self) -> None:
         """
-        A transport over a socket of others, opened while the factory shuts
-        down, can be closed in an orderly way, too.
+        No transport is opened while the factory shuts down, not even over a socket of
+        others, which stays theirs.
         """
         factory = ZmqFactory()
         _, protocol = self.opened(zmq.PUSH, factory=factory)
-        opened: list[Any] = []
+        opening: list[Deferred[Any]] = []
         socket = self.raw(zmq.PUSH)
 
         def connectionLost(reason: Failure) -> None:
-            opened.extend(self.opened(zmq.PUSH, factory=factory, zmqSocket=socket))
+            opening.append(
+                createZmqConnection(Recording, zmq.PUSH, factory=factory, zmqSocket=socket)
+            )
 
         protocol.connectionLost = connectionLost
         factory.shutdown()
-        transport, late = opened
-        transport.loseConnection()
-        self.assertIsInstance((await late.lost.wait())[0], ConnectionDone)
+        self.failureResultOf(opening[0], ZmqClosedError)
+        self.assertFalse(socket.closed)
 
     async def test_reactor(self) -> None:
         """

@@ -1,20 +1,23 @@
 """
 The end of a factory that closes without blocking: what waits in our own queues gets its
-time, and then the context goes.
+time, and then the context goes.  What libzmq is still to send when a socket is closed
+gets the time that is left (``_termination``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
+from time import monotonic
 from typing import Any, Optional, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from . import _termination
 from ._callbacks import cancel, failQuietly, nothing
-from ._context import GRACE, Termination
+from ._termination import Lingering, Termination
 from .errors import ZmqClosedError, ZmqUnsentError
 from .interfaces import IZmqReactor
 
@@ -22,10 +25,9 @@ log = Logger()
 
 _GIVEN_UP = "libzmq has given up what it had"
 
-_NOT_TERMINATED = (
-    "the context cannot be terminated: a socket that is not ours is open in it, or libzmq is"
-    " still sending"
-)
+_BUSY = "not all was closed by the deadline, when libzmq has given up what it had"
+
+_NO_THREAD = "the context is not terminated: no thread can be started for that"
 
 
 class Closable(Protocol):
@@ -48,14 +50,10 @@ class Closable(Protocol):
         The context will be terminated.
         """
 
-    def _closeWhenSent(self, seconds: Optional[float], close: Callable[[Any], None]) -> None:
+    def _closeWhenSent(self, until: float, close: Callable[[Any], None]) -> None:
         """
         Receive nothing any more; close when nothing waits, or have it closed.
-        """
-
-    def _waiting(self) -> tuple[int, int]:
-        """
-        :return: how many messages wait in our queue, and their bytes.
+        From now on, libzmq holds nothing longer than ``until``.
         """
 
     def _closeSocket(self) -> None:
@@ -82,6 +80,7 @@ class Closing:
         calls its argument in a thread when that is done, and returns the
         :class:`Termination`, or ``None`` if there was no context.
     :param finished: called at the end.
+    :param lingering: what libzmq may have to send.
     """
 
     def __init__(
@@ -91,18 +90,26 @@ class Closing:
         shut: Callable[[Any], None],
         terminate: Callable[[Callable[[], object]], Optional[Termination]],
         finished: Callable[[], None],
+        lingering: Lingering,
     ) -> None:
         self._reactor = reactor
         self._seconds = seconds
         self._shut = shut
         self._terminate = terminate
         self._finished = finished
+        self._lingering = lingering
         self._lost = (0, 0)
-        self._until = inf if seconds is None else reactor.seconds() + seconds
+        self._until = inf if seconds is None else monotonic() + seconds
+        # From when on libzmq may have given up something.
+        self._givesUp = self._until
+        # Until when to wait for the termination.
+        self._waitsUntil = self._until + _termination.GRACE
         self._wasLate = False
         self._open: set[Closable] = set()
         self._termination: Optional[Termination] = None
         self._isTerminating = False
+        self._when = 0.0
+        self._isBlocking = False
         self._isOver = False
         self._timer: Optional[IDelayedCall] = None
         self._waiting: list[Deferred[None]] = []
@@ -121,15 +128,26 @@ class Closing:
         """
         self._open = connections
         if self._seconds is not None:
-            # First: what waits then is still there to be counted.
             self._timer = self._reactor.callLater(self._seconds, self._tooLate)
         for connection in list(connections):
             try:
-                connection._closeWhenSent(self._seconds, self._shut)
+                connection._closeWhenSent(self._until, self._shut)
             except Exception:
                 log.failure("Error while closing {connection}", connection=connection)
                 self._shut(connection)
         self.connectionClosed()
+
+    def socketClosed(self, until: Optional[float], messages: int, size: int) -> None:
+        """
+        One has closed its socket, for whatever reason.
+
+        :param until: until when libzmq sends what it has, if that is known.
+        :param messages: how many it takes with it.
+        :param size: their bytes.
+        """
+        self._lost = (self._lost[0] + messages, self._lost[1] + size)
+        if until is not None:
+            self._givesUp = min(self._givesUp, until)
 
     def connectionClosed(self) -> None:
         """
@@ -137,45 +155,64 @@ class Closing:
         """
         if not self._open and not self._isTerminating:
             self._isTerminating = True
-            self._termination = self._terminate(
-                lambda: self._reactor.callFromThread(  # type: ignore[attr-defined]
-                    self._terminated, self._reactor.seconds()
-                )
-            )
+            self._termination = self._terminate(self._isDone)
             if self._termination is None:
                 self._end("")
+            elif not self._termination.isStarted and not self._isBlocking:
+                # Nobody would know when, and to wait here is to block.
+                self._end(_NO_THREAD)
 
     def hurry(self) -> None:
         """
-        The reactor stops: wait, blocking, for what there is to wait for.
+        The reactor stops, or the factory shall: wait, blocking, for what there is to
+        wait for, but not longer than for a factory that was not closing.
         """
-        self._count()
+        self._isBlocking = True
         for connection in list(self._open):
             self._shut(connection)
         self.connectionClosed()
         termination = self._termination
         if termination is not None:
-            seconds = None if self._seconds is None else self._seconds + GRACE
-            self._end("" if termination.wait(seconds) else _NOT_TERMINATED)
+            patience = self._lingering.patience()
+            seconds = max(0.0, self._waitsUntil - monotonic())
+            seconds = min(seconds, inf if patience is None else patience)
+            if termination.wait(None if seconds == inf else seconds):
+                self._terminated()
+            else:
+                self._notTerminated()
 
     def _tooLate(self) -> None:
-        # If so, libzmq has had no time, and is not to blame.
+        self._timer = None
         self._wasLate = not self._isTerminating
-        self._count()
-        self._timer = self._reactor.callLater(GRACE, self._end, _NOT_TERMINATED)
         for connection in list(self._open):
             self._shut(connection)
         self.connectionClosed()
+        # Not before: with many messages even that may take its time.
+        if not self._isOver:
+            seconds = self._lingering.grace()
+            self._waitsUntil = monotonic() + seconds
+            self._timer = self._reactor.callLater(seconds, self._notTerminated)
 
-    def _count(self) -> None:
-        for connection in self._open:
-            messages, size = connection._waiting()
-            self._lost = (self._lost[0] + messages, self._lost[1] + size)
+    def _isDone(self) -> None:
+        # In the thread: the reactor may be busy, and come to it later.
+        self._when = monotonic()
+        self._reactor.callFromThread(self._terminated)  # type: ignore[attr-defined]
 
-    def _terminated(self, when: float) -> None:
+    def _terminated(self) -> None:
+        why = ""
         # With no time at all, libzmq drops what it has; that is what was wanted.
-        gaveUp = when >= self._until and not self._wasLate and self._seconds
-        self._end(_GIVEN_UP if gaveUp else "")
+        if self._seconds != 0:
+            if self._wasLate:
+                # It had no time of its own: what there is to say is how many waited.
+                why = "" if self._lost[0] else _BUSY
+            elif self._when >= self._givesUp:
+                why = _GIVEN_UP
+        self._end(why)
+
+    def _notTerminated(self) -> None:
+        termination = self._termination
+        why = "its connections do not close" if termination is None else termination.why()
+        self._end(f"the context is not terminated: {why}")
 
     def _end(self, why: str) -> None:
         if self._isOver:

@@ -1,7 +1,5 @@
 """
-The context of a factory: made late, shared by its sockets, and terminated in a thread,
-since that waits for every socket in it, for ever if need be, and must not take the
-reactor with it.
+The context of a factory: made late, and shared by its sockets.
 """
 
 from __future__ import annotations
@@ -9,8 +7,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from contextlib import suppress
-from threading import Thread
 from typing import Any, Optional
 
 import zmq
@@ -18,12 +14,8 @@ import zmq
 from ._advice import socketError
 from ._owner import keep
 from ._spare import checkForContext
+from ._termination import Lingering, Termination
 from .errors import ZmqForkedError
-
-#: How long to wait for libzmq's own threads when the context is terminated, in
-#: seconds and on top of the time for sending.  They need milliseconds; what takes
-#: longer is a socket that somebody else has left open.
-GRACE = 1.0
 
 #: Error numbers of a context that cannot have more sockets.
 _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -38,6 +30,7 @@ class SharedContext:
 
     :ivar isInUse: whether a socket has been opened in it: libzmq looks at the settings
         of a context then.
+    :ivar lingering: what libzmq may have to send when the sockets are closed.
     """
 
     def __init__(self) -> None:
@@ -47,9 +40,7 @@ class SharedContext:
         self._process: Optional[int] = None
         # Somebody else terminates it.
         self._isLost = False
-        # The periods that sockets were opened with: their longest bounds the
-        # termination.
-        self._lingers: set[int] = set()
+        self.lingering = Lingering()
 
     @property
     def isOurs(self) -> bool:
@@ -113,7 +104,7 @@ class SharedContext:
             raise socketError(error) from error
         self.isInUse = True
         socket.setsockopt(zmq.LINGER, linger)
-        self._lingers.add(linger)
+        self.lingering.opened(linger)
         return socket
 
     def lose(self) -> None:
@@ -135,13 +126,6 @@ class SharedContext:
             if error.errno not in _SCARCE:
                 self.lose()
 
-    def longestLinger(self) -> int:
-        """
-        :return: how long the last socket may linger, in milliseconds; -1 is without end.
-        """
-        endless = min(self._lingers, default=0) < 0
-        return -1 if endless else max(self._lingers, default=0)
-
     def terminate(self, done: Callable[[], object]) -> Optional[Termination]:
         """
         :param done: called in a thread, when it is terminated.
@@ -154,44 +138,4 @@ class SharedContext:
             context = None
         if context is None or self._isLost:
             return None
-        return Termination(context, self.longestLinger(), done)
-
-
-class Termination:
-    """
-    A context that is being terminated.
-
-    :param context: the context.
-    :param linger: for sockets that are still open where no thread can be started,
-        in milliseconds.
-    :param done: called in the thread, when it is.
-    """
-
-    def __init__(self, context: zmq.Context[Any], linger: int, done: Callable[[], object]) -> None:
-        self._thread: Optional[Thread] = None
-
-        def terminate() -> None:
-            # An error is that of somebody else, who terminates it as well.
-            with suppress(zmq.ZMQError):
-                context.term()
-            done()
-
-        thread = Thread(target=terminate, name="txzmq-terminate", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            # The interpreter exits, and starts no more threads.
-            context.destroy(linger)
-        else:
-            self._thread = thread
-
-    def wait(self, seconds: Optional[float]) -> bool:
-        """
-        Block until it is done.
-
-        :param seconds: the longest; ``None`` is without end.
-        :return: whether it is.
-        """
-        if self._thread is not None:
-            self._thread.join(seconds)
-        return self._thread is None or not self._thread.is_alive()
+        return Termination(context, self.lingering, done)

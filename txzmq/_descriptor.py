@@ -35,7 +35,8 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import repeat
-from time import perf_counter
+from math import inf
+from time import monotonic, perf_counter
 from typing import Any, NamedTuple, NoReturn, Optional, Protocol, Union
 
 import zmq
@@ -69,6 +70,10 @@ _POLLOUT = int(zmq.POLLOUT)
 
 #: Socket types that never have anything to read.
 _WRITE_ONLY = frozenset({zmq.PUSH, zmq.PUB})
+
+#: Those that have nothing to send, but for subscriptions, which are of no use to
+#: anybody when the socket is closed.
+_READ_ONLY = frozenset({zmq.PULL, zmq.SUB})
 
 #: Those that may receive only at times, and the former.
 _ASK_FIRST = _WRITE_ONLY | {zmq.REQ, zmq.REP}
@@ -224,14 +229,19 @@ class Descriptor(Owned):
         self._reactor.addReader(self._reader)
         self.look()
 
-    def close(self, linger: Optional[int] = None) -> None:
+    def close(self, linger: Optional[int] = None, until: float = inf) -> Optional[float]:
         """
         Close the socket; nothing is delivered any more.  To be called once.
 
         :param linger: how long libzmq holds what it has not sent, in
             milliseconds; without it, as the socket is set.
+        :param until: when it is to let go of that at the latest, by
+            ``time.monotonic``.
+        :return: when it will have, by the same clock, ``inf`` if it need not end;
+            ``None`` where that is not our business.
         """
         isOurs = not self.isInherited
+        linger, gone = self._lingerUntil(linger, until) if isOurs else (linger, None)
         self._closed = self._halted = True
         self.flush = None
         socket = self.socket
@@ -258,6 +268,29 @@ class Descriptor(Owned):
                     _ipc.remove(file)
             else:
                 keep(socket)
+        return gone
+
+    def _lingerUntil(
+        self, linger: Optional[int], until: float
+    ) -> tuple[Optional[int], Optional[float]]:
+        """
+        :return: for how many milliseconds libzmq is to hold what it has, and when
+            that will be over.
+        """
+        try:
+            if self.socket.getsockopt(zmq.TYPE) in _READ_ONLY:
+                return 0, None
+            if linger is None:
+                linger = int(self.socket.getsockopt(zmq.LINGER))
+        except zmq.ZMQError:
+            # Somebody has closed it, or terminated its context.
+            return linger, None
+        now = monotonic()
+        left = max(0, until - now)
+        if left < (inf if linger < 0 else linger / 1000):
+            # A little more, so that what libzmq gives up is known to be late.
+            return int(left * 1000) + 2 * (left > 0), now + left
+        return linger, inf if linger < 0 else now + linger / 1000
 
     def disown(self) -> None:
         """

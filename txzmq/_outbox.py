@@ -22,7 +22,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from math import inf
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, Optional
 
 import zmq
@@ -186,13 +186,14 @@ class Outbox:
         """
         return self._flush(perf_counter() + _FLUSH_SECONDS, _FLUSH_FAILURES)
 
-    def flushAll(self) -> None:
+    def flushUntil(self, until: float) -> None:
         """
-        Send all that can be sent.
+        Send all that can be sent now.
 
+        :param until: when to give up, by ``time.monotonic``.
         :raise zmq.ZMQError: the socket is gone.
         """
-        while self._flush(inf, inf):
+        while monotonic() < until and self._flush(perf_counter() + _FLUSH_SECONDS, inf):
             pass
 
     def _flush(self, deadline: float, failures: float) -> bool:

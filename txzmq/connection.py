@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
+from math import inf
 from typing import Any, Optional, Union
 
 import zmq
@@ -30,7 +31,7 @@ from ._frames import Message, toFrames
 from ._outbox import Outbox
 from ._whole import NOBLOCK
 from .endpoint import ZmqEndpoint, ZmqEndpointType
-from .errors import ZmqAgainError, ZmqClosedError, ZmqEndpointError, ZmqOptionError, ZmqSocketError
+from .errors import ZmqAgainError, ZmqClosedError, ZmqEndpointError, ZmqOptionError
 from .events import SocketEvent
 from .interfaces import IZmqFactory, IZmqMonitored
 from .monitor import Monitored
@@ -136,6 +137,9 @@ class ZmqConnection(Monitored):
 
     # Made when it is needed.
     _outbox: Optional[Outbox] = None
+
+    # How long libzmq holds what it has, and until when; as Descriptor.close takes it.
+    _holding: tuple[Optional[int], float] = (None, inf)
 
     def __init__(
         self,
@@ -406,31 +410,28 @@ class ZmqConnection(Monitored):
         # Asked for now: the reference to the factory goes first.
         error = ZmqClosedError(text=f"{self!r} was closed")
         peers = self._stopMonitor()
-        descriptor.close()
+        until = descriptor.close(*self._holding)
         outbox, self._outbox = self._outbox, None
         factory, self.factory = self.factory, None
+        factory.socketClosed(until, *((0, 0) if outbox is None else outbox.unsent))
         if factory.connections is not None:
             factory.connections.discard(self)
         peers.close(lambda: error)
         if outbox is not None:
             outbox.close(lambda: error)
 
-    def _waiting(self) -> tuple[int, int]:
-        outbox = self._outbox
-        return (0, 0) if outbox is None else (len(outbox.queue), outbox.queue.size)
-
-    def _closeWhenSent(self, seconds: Optional[float], close: Callable[[Any], None]) -> None:
-        descriptor = self._openDescriptor()
-        descriptor.pause()
-        # A little more, so that what libzmq gives up is known to be late.
-        linger = -1 if seconds is None else int(seconds * 1000) + 2 * (seconds > 0)
-        # Somebody may have closed the socket, or its context.
-        with suppress(ZmqSocketError):
-            descriptor.setOption(zmq.LINGER, linger)
-        if self._outbox is not None and len(self._outbox.queue):
-            self._outbox.emptied = lambda: close(self)
-        else:
+    def _closeWhenSent(self, until: float, close: Callable[[Any], None]) -> None:
+        def finish() -> None:
+            # All the time that is left then; whoever closes us earlier means it.
+            self._holding = (-1, until)
             close(self)
+
+        self._openDescriptor().pause()
+        self._holding = (None, until)
+        if self._outbox is not None and len(self._outbox.queue):
+            self._outbox.emptied = finish
+        else:
+            finish()
 
     def _closedError(self) -> ZmqClosedError:
         isClosed = "endpoints" in vars(self)

@@ -16,7 +16,8 @@ from zope.interface import implementer
 
 from ._callbacks import nothing
 from ._closing import Closable, Closing, factoryClosed
-from ._context import GRACE, SharedContext, Termination
+from ._context import SharedContext
+from ._termination import Termination
 from .errors import ZmqOptionError
 from .interfaces import IZmqFactory
 
@@ -61,6 +62,14 @@ class _Connections(set[Any]):
     """
 
     left: Callable[[], object] = staticmethod(nothing)
+
+    #: Whether no more may come.
+    isClosing = False
+
+    def add(self, connection: Any) -> None:
+        if self.isClosing:
+            raise factoryClosed()
+        super().add(connection)
 
     def discard(self, connection: Any) -> None:
         super().discard(connection)
@@ -175,6 +184,16 @@ class ZmqFactory:
         """
         self._shared.lose()
 
+    def socketClosed(self, until: Optional[float], messages: int, size: int) -> None:
+        """
+        A socket of ours is closed.  Connections tell, with the time until which
+        libzmq may hold what it has not sent, and what was lost in the connection.
+        """
+        if until is not None:
+            self._shared.lingering.closed(until)
+        if self._closing is not None:
+            self._closing.socketClosed(until, messages, size)
+
     def registerForShutdown(self) -> None:
         """
         Shut the factory down when the reactor stops.
@@ -188,9 +207,11 @@ class ZmqFactory:
         """
         Close all connections and terminate the context.  Blocks while messages
         are sent that wait for it, but no longer than the longest
-        :attr:`lingerPeriod` that one of the connections was opened with; and a
-        second more if a socket that is not ours is open in the context.  Can
-        be called at any time and more than once.
+        :attr:`lingerPeriod` that one of the connections was opened with, also
+        if :meth:`close` has given them more time; and a second more if a
+        socket that is not ours is open in the context, or a tenth if libzmq
+        may take longer to send what it has of sockets that were closed before.
+        Can be called at any time and more than once.
 
         :raise ZmqThreadError: this is not the reactor's thread.
         """
@@ -202,14 +223,12 @@ class ZmqFactory:
         self._unregister()
         for connection in list(connections):
             self._shut(connection)
-        longest = self._shared.longestLinger()
-        seconds = None if longest < 0 else longest / 1000 + GRACE
         termination = self._terminate(nothing)
-        if termination is not None and not termination.wait(seconds):
+        if termination is not None and not termination.wait(self._shared.lingering.patience()):
             log.error(
-                "The ZeroMQ context of {factory} cannot be terminated: a socket is"
-                " still open in it, or has messages to send for longer than lingerPeriod",
+                "The ZeroMQ context of {factory} is not terminated: {reason}",
                 factory=self,
+                reason=termination.why(),
             )
 
     def close(self, deadline: Optional[float] = None) -> Deferred[None]:
@@ -221,9 +240,11 @@ class ZmqFactory:
 
         :param deadline: in seconds from now; by default :attr:`lingerPeriod`.
         :return: fires when all has been sent and the context is terminated.  It
-            fails with ``ZmqUnsentError`` if that was not so in time; a second
-            after the deadline if a socket that is not ours is open in the
-            context, else at the deadline.
+            fails with ``ZmqUnsentError`` if that was not so in time: at the
+            deadline; a second later if a socket that is not ours is open in
+            the context, a tenth later if libzmq may take longer to send what it
+            has of sockets that were closed before; and at once if no thread
+            can be started, since nobody knows then.
         :raise ZmqThreadError: this is not the reactor's thread.
         :raise ZmqOptionError: the deadline is no number of seconds.
         """
@@ -234,7 +255,12 @@ class ZmqFactory:
             seconds = self._deadline(deadline)
             connections = self._beginToClose()
             self._closing = Closing(
-                self.reactor, seconds, self._shut, self._terminate, self._closed
+                self.reactor,
+                seconds,
+                self._shut,
+                self._terminate,
+                self._closed,
+                self._shared.lingering,
             )
             closed = self._closing.when()
             connections.left = self._closing.connectionClosed
@@ -252,7 +278,11 @@ class ZmqFactory:
             self._shared.ask()
             for connection in list(connections):
                 connection._meetItself()
-        return connections if isinstance(connections, _Connections) else _Connections(connections)
+        isOurs = isinstance(connections, _Connections)
+        closing: _Connections = connections if isOurs else _Connections(connections)
+        closing.isClosing = True
+        self.connections = closing
+        return closing
 
     def _shut(self, connection: Closable) -> None:
         try:

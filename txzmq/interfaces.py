@@ -64,6 +64,16 @@ class IZmqFactory(Interface):
         A socket has failed because somebody else terminates the context.
         """
 
+    def socketClosed(until: Optional[float], messages: int, size: int) -> None:
+        """
+        A connection has closed its socket.
+
+        :param until: when libzmq will have let go of what it has not sent, by
+            ``time.monotonic``; ``inf`` if it need not, ``None`` if nobody knows.
+        :param messages: how many waited in the connection, and are lost.
+        :param size: their bytes.
+        """
+
 
 class IZmqMonitored(Interface):
     """

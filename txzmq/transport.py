@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Any, Optional, Union
 
 import zmq
@@ -102,6 +103,8 @@ class ZmqTransport(Monitored):
         self._factory = factory
         self._whenClosed = whenClosed
         self._ending = Ending(reactor)
+        # When the factory closes: until when libzmq holds what it has, at the latest.
+        self._until = inf
         self._endpoints: set[tuple[str, str]] = set()
         self._production: Optional[Production] = None
         self._pauses = Pauses(self._pauseReading)
@@ -332,12 +335,11 @@ class ZmqTransport(Monitored):
         self._claimToClose()
         self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
 
-    def _waiting(self) -> tuple[int, int]:
-        return len(self._outbox.queue), self._outbox.queue.size
-
-    def _closeWhenSent(self, seconds: Optional[float], close: Callable[[Any], None]) -> None:
+    def _closeWhenSent(self, until: float, close: Callable[[Any], None]) -> None:
+        self._until = until
         if self._ending.state is OPEN:
-            self.closeTimeout = seconds
+            # The factory sees to the time.
+            self.closeTimeout = None
             self.loseConnection()
 
     def connectionLost(self, reason: Failure) -> None:
@@ -361,7 +363,8 @@ class ZmqTransport(Monitored):
 
     def _flush(self) -> None:
         try:
-            self._outbox.flushAll()
+            # Too late, libzmq would drop it, and nobody could count it any more.
+            self._outbox.flushUntil(self._until)
         except zmq.ZMQError:
             pass  # there is no socket to send to
 
@@ -375,7 +378,7 @@ class ZmqTransport(Monitored):
         self._end()
 
     def _unsent(self, why: str) -> Failure:
-        messages, size = len(self._outbox.queue), self._outbox.queue.size
+        messages, size = self._outbox.unsent
         text = f"{messages} messages, {size} bytes, were lost: {why}"
         error = ZmqUnsentError(text, messages, size)
         log.error("{transport}: {error}", transport=self, error=error)
@@ -405,7 +408,8 @@ class ZmqTransport(Monitored):
         if descriptor is None:
             return
         peers = self._stopMonitor()
-        descriptor.close(self._ending.linger)
+        until = descriptor.close(self._ending.linger, self._until)
+        self._factory.socketClosed(until, *self._outbox.unsent)
         # Whoever is told may do anything: nothing of ours is open any more.
         peers.close(self._closedError)
         self._outbox.close(self._closedError)
