@@ -215,6 +215,26 @@ class TimeoutTests(TransportTestCase):
         self.assertIn("2 messages, 6 bytes", "".join(texts))
         self.failureResultOf(waiting, ZmqClosedError)
 
+    def test_noTimeForLibzmq(self) -> None:
+        """
+        What libzmq has then it holds for the ``lingerPeriod`` only.
+        """
+        lingers: list[Any] = []
+        close = zmq.Socket.close
+
+        def observed(socket: Any, linger: Any = None) -> None:
+            if socket.type == zmq.PUSH:
+                lingers.append(linger)
+            close(socket, linger)
+
+        self.patch(zmq.Socket, "close", observed)
+        self.factory.lingerPeriod = 7
+        clock, transport, _ = self.waiting(5)
+        transport.write(b"x")
+        transport.loseConnection()
+        clock.advance(5)
+        self.assertEqual(lingers, [7])
+
     def test_default(self) -> None:
         """
         By default it is half a minute.

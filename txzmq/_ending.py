@@ -111,8 +111,11 @@ class Ending:
         """
         if self._patience is None:
             return False
-        reason = unsent or Failure(ConnectionDone())  # type: ignore[no-untyped-call]
-        return self._decide(ENDING, reason, self._patience)
+        if unsent is not None:
+            # It has had its time: now libzmq gets what every socket gets.
+            return self._decide(ENDING, unsent, None)
+        done = Failure(ConnectionDone())  # type: ignore[no-untyped-call]
+        return self._decide(ENDING, done, self._patience)
 
     def lose(self, reason: Failure) -> None:
         """
