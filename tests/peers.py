@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 #: Frames of a message.
 FRAMES = 4
 
+#: How many messages a peer holds, as far as it can choose.
+THEIR_MARK = 5
+
+#: What the kernel calls that: net/tcp_states.h.
+_LISTENS = "0A"
+
 #: Bytes of a frame, if nobody says otherwise.
 SIZE = 100_000
 
@@ -104,6 +110,13 @@ class Peer:
         How many file descriptors it has open.
         """
         return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
+    @property
+    def hasEnded(self) -> bool:
+        """
+        Whether it has ended.
+        """
+        return self._process.poll() is not None
 
     @property
     def numbers(self) -> list[int]:
@@ -218,6 +231,23 @@ def memory() -> int:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def inKernel(address: str) -> int:
+    """
+    :return: the bytes that are under way between those who are bound to a TCP address
+        and their peers: of this machine, both ends.
+    """
+    port = f"{int(address.rpartition(':')[2]):04X}"
+    with open("/proc/net/tcp") as file:
+        rows = [line.split() for line in file][1:]
+    # Local and remote address, state, and the queues for sending and for receiving.
+    queues = [
+        queued
+        for _, local, remote, state, queued, *_ in rows
+        if port in (local[-4:], remote[-4:]) and state != _LISTENS
+    ]
+    return sum(int(size, 16) for queued in queues for size in queued.split(":"))
+
+
 # The peers.
 
 
@@ -229,7 +259,7 @@ def say(word: object) -> None:
 
 
 def opened(
-    kind: str, how: str, address: str, identity: str = "", mark: int = 5
+    kind: str, how: str, address: str, identity: str = "", mark: int = THEIR_MARK
 ) -> zmq.Socket[bytes]:
     """
     :return: a plain socket; where it is bound, its address is said.

@@ -292,6 +292,18 @@ class OpeningTests(ConnectionTestCase):
             self.assertEqual((error.errno, error.endpoint), (errno.EINVAL, bind(wrong)))
         self.assertNothingIsLeft()
 
+    def test_nul(self) -> None:
+        """
+        And for one of which libzmq would take a part only.
+        """
+        for wrong in ("ipc://a\0b", "inproc://a\0", b"tcp://127.0.0.1:*\0"):
+            for endpoint in (bind(wrong), connect(wrong)):  # type: ignore[arg-type]
+                error = self.assertRaises(
+                    ZmqEndpointError, ZmqPullConnection, self.factory, endpoint
+                )
+                self.assertIn("an address has no NUL", str(error))
+        self.assertNothingIsLeft()
+
     def test_unknownTransport(self) -> None:
         """
         The error for a transport that there is not says so.

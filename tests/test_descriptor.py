@@ -32,6 +32,7 @@ from txzmq import (
     ZmqFactory,
     ZmqFrameError,
     ZmqFrameTypeError,
+    ZmqOptionError,
     ZmqPairConnection,
     ZmqPubConnection,
     ZmqPullConnection,
@@ -47,6 +48,7 @@ from .support import (
     Recorder,
     ZmqTestCase,
     accepted,
+    assigned,
     inThread,
     program,
     signalled,
@@ -80,6 +82,19 @@ class Narrow(Dealer):
     """
 
     highWaterMark = 1
+
+
+#: What is no budget.
+WRONG_BUDGETS: Any = (
+    ReadBudget(messages=2.5),  # type: ignore[arg-type]
+    ReadBudget(seconds=float("nan")),
+    ReadBudget(seconds=10**400),
+    ReadBudget(bytes="many"),  # type: ignore[arg-type]
+    (5, 0.1),
+    (5, 0.1, 6, 7),
+    [5, 0.1, 6],
+    None,
+)
 
 
 class BudgetTests(ZmqTestCase):
@@ -200,6 +215,61 @@ class BudgetTests(ZmqTestCase):
         dealer = self.waiting(ENDLESS, *[b"x"] * 3)
         dealer.readBudget = ENDLESS._replace(messages=1)
         self.assertEqual(self.perRead(dealer, 3), [1, 1, 1])
+
+    def test_least(self) -> None:
+        """
+        A budget of nothing, or less, is one message for each read.
+        """
+        for amount in (0, -1):
+            dealer = self.waiting(ReadBudget(amount, amount, amount), *[b"x"] * 3)
+            self.assertEqual(self.perRead(dealer, 3), [1, 1, 1])
+
+    def test_plain(self) -> None:
+        """
+        A plain tuple will do, and numbers without end.
+        """
+        dealer = self.waiting((2, float("inf"), 1e9), *[b"x"] * 4)  # type: ignore[arg-type]
+        self.assertEqual(self.perRead(dealer, 4), [2, 2])
+
+    def test_wrong(self) -> None:
+        """
+        With what is no budget no connection is made, and nothing is left.
+        """
+        for wrong in WRONG_BUDGETS:
+            error = self.assertRaises(ZmqOptionError, self.waiting, wrong)
+            self.assertEqual((error.name, self.factory.connections), ("readBudget", set()))
+            self.assertIn("a whole number of messages, seconds, and bytes", str(error))
+
+    def test_wrongAssigned(self) -> None:
+        """
+        If it is assigned later, the log says so, once, and the default is used;
+        until there is a right one.
+        """
+        dealer, raw = self.withRaw(Dealer, zmq.DEALER)
+        texts = self.logged()
+        for wrong in WRONG_BUDGETS:
+            raw.send(b"x")
+            dealer.readBudget = wrong
+            dealer.doRead()
+            dealer.doRead()
+        said = [text for text in texts if "reads with the default budget: readBudget is" in text]
+        self.assertEqual((len(dealer.got), len(said)), (len(WRONG_BUDGETS), len(WRONG_BUDGETS)))
+        dealer.readBudget = ENDLESS._replace(messages=1)
+        for _ in range(3):
+            raw.send(b"y")
+        self.assertEqual(self.perRead(dealer, len(dealer.got) + 3), [1, 1, 1])
+
+    def test_wrongEachTime(self) -> None:
+        """
+        A property that makes a wrong one each time is complained of once.
+        """
+        dealer = self.waiting(ENDLESS, b"x", b"x")
+        texts = self.logged()
+        wrong = property(lambda self: tuple(range(2)))
+        with assigned(type(dealer), "readBudget", wrong):
+            self.perRead(dealer, 2)
+            dealer.doRead()
+        self.assertEqual(len(texts), 1)
 
 
 class EdgeTests(ZmqTestCase):

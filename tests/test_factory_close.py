@@ -30,7 +30,7 @@ from txzmq import (
     createZmqConnection,
 )
 
-from .support import PATIENCE, Recorder, ZmqTestCase, accepted, inThread, turns, until
+from .support import PATIENCE, Recorder, ZmqTestCase, accepted, assigned, inThread, turns, until
 from .transports import Recording
 
 #: Nobody listens there: the port is that of a service that nobody has any more.
@@ -553,8 +553,10 @@ class CloseTests(ClosingTestCase):
         """
         A deadline is a number of seconds.
         """
-        for wrong in (-1, "1", float("nan"), float("inf")):
+        for wrong in (-1, "1", float("nan"), float("inf"), 1e306, 10**400, 10**5000):
             self.assertRaises(ZmqOptionError, self.factory.close, wrong)
+        with assigned(ZmqFactory, "lingerPeriod", float("nan")):
+            self.assertRaises(ZmqOptionError, self.factory.close)
         self.factory.lingerPeriod = -1
         await self.factory.close()
 

@@ -161,6 +161,48 @@ class InTheWayTests(IpcTestCase):
         self.assertTrue(os.path.exists(self.path))
         await self.serves(self.bound(ZmqPullConnection, self.address))
 
+    async def test_unnoticed(self) -> None:
+        """
+        Whoever listens does not notice.
+        """
+        pull = self.bound(type("Pull", (ZmqPullConnection,), {"monitored": True}), self.address)
+        pull.eventReceived = told = Recorder()
+        pull.enableMonitor()
+        self.refused(errno.EADDRINUSE, "the address is in use")
+        await self.serves(pull)
+        events = ["LISTENING", "ACCEPTED", "HANDSHAKE_SUCCEEDED", "DISCONNECTED"]
+        await until(lambda: len(told.events) >= len(events))
+        self.assertEqual([event.name for event in told.events], events)
+
+    def test_notListening(self) -> None:
+        """
+        So is one that is bound and does not listen yet.
+        """
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(self.path)
+            self.refused(errno.EADDRINUSE, "the address is in use")
+
+    def test_link(self) -> None:
+        """
+        A link stays, also if it leads nowhere, in a circle, to a file, or to what has
+        been left.
+        """
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(f"{self.path}-stale")
+        with open(f"{self.path}-file", "w"):
+            pass
+        for target in (
+            "gone",
+            self.path,
+            f"{self.path}-file",
+            f"{self.path}-stale",
+            "/etc/passwd/x",
+        ):
+            os.symlink(target, self.path)
+            self.refused(errno.EEXIST, "there is a file that is no socket")
+            self.assertEqual(os.readlink(self.path), target)
+            os.remove(self.path)
+
     def test_noSocket(self) -> None:
         """
         What is no socket stays, whatever it is.

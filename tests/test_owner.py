@@ -121,6 +121,15 @@ class DisownTests(SynchronousTestCase):
         self.descriptor.disown()
         self.assertEqual(os.read(self.fd, 1), b"")
 
+    def test_gone(self) -> None:
+        """
+        Not if somebody has closed the socket: the number is another's by now, and
+        stays that.
+        """
+        self.reader.socket.closed = True
+        self.descriptor.disown()
+        self.assertEqual(os.read(self.fd, 1), b"x")
+
     def test_noFile(self) -> None:
         """
         If there is no descriptor left for that, all else is as ever.

@@ -269,6 +269,17 @@ class RequestTests(ZmqTestCase):
         self.assertEqual(await reply, [b"a"])
         self.assertNothingLeft(req)
 
+    async def test_longTimeout(self) -> None:
+        """
+        However long a time is, a reply ends it.
+        """
+        req, raw = self.client()
+        for timeout in (1e306, float("inf"), 10**300):
+            reply = req.sendMsg(b"a", timeout=timeout)
+            raw.send_multipart(raw.recv_multipart())
+            self.assertEqual(await reply, [b"a"])
+        self.assertNothingLeft(req)
+
     async def test_defaultTimeout(self) -> None:
         """
         A class can have a default, a connection another one, a request a third.
@@ -293,9 +304,10 @@ class RequestTests(ZmqTestCase):
         What is no time fails the request, which is not sent.
         """
         req, raw = self.client()
-        for timeout in (-1, float("nan"), "soon", b"1"):
+        for timeout in (-1, float("nan"), "soon", b"1", 10**400):
             error = self.failureResultOf(req.sendMsg(b"a", timeout=timeout), ZmqOptionError)
             self.assertIn(repr(timeout), str(error.value))
+        self.failureResultOf(req.sendMsg(b"a", timeout=10**5000), ZmqOptionError)
         self.assertRaises(zmq.Again, raw.recv, zmq.NOBLOCK)
         self.assertNothingLeft(req)
 
@@ -984,6 +996,24 @@ class ReplyTests(ZmqTestCase):
         await rep.gotMessage.wait(30)
         self.assertRaises(ZmqReplyError, rep.reply, b"0", b"x")
         rep.reply(b"29", b"x")
+
+    async def test_limitWrong(self) -> None:
+        """
+        What is no limit fails the construction; assigned later, it is complained
+        of once, and the former one stays.
+        """
+        endless = type("Endless", (ZmqREPConnection,), {"maxPendingReplies": None})
+        self.assertRaises(ZmqOptionError, self.bound, endless)
+        rep, raw = self.server(zmq.DEALER, cls=Forgetful)
+        rep.maxPendingReplies = None
+        texts = self.logged()
+        for i in range(30):
+            raw.send_multipart([b"%d" % i, b"", b"x"])
+        await rep.gotMessage.wait(30)
+        self.assertRaises(ZmqReplyError, rep.reply, b"0", b"x")
+        rep.reply(b"29", b"x")
+        self.assertEqual(len(texts), 1)
+        self.assertIn("maxPendingReplies is a whole number", texts[0])
 
     async def test_memory(self) -> None:
         """

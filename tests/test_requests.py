@@ -20,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txzmq import (
     ZmqClosedError,
+    ZmqOptionError,
     ZmqReplyError,
     ZmqRequestIdError,
     ZmqRequestTimeoutError,
@@ -119,6 +120,13 @@ class PendingRequestsTests(SynchronousTestCase):
         error = self.assertRaises(ZmqTooManyRequestsError, self.pending.open, b"3", 2)
         self.assertIn("2 requests wait", str(error))
         self.assertIn("maxPendingRequests", str(error))
+
+    def test_noLimit(self) -> None:
+        """
+        A limit is a number.
+        """
+        error = self.assertRaises(ZmqOptionError, self.pending.open, b"1", None)
+        self.assertEqual((error.name, len(self.pending)), ("maxPendingRequests", 0))
 
     def test_cancelled(self) -> None:
         """

@@ -25,7 +25,7 @@ from txzmq import (
     ZmqRouterConnection,
 )
 
-from .peers import Peer, eventually, memory, numbered
+from .peers import SIZE, THEIR_MARK, Peer, eventually, inKernel, memory, numbered
 from .support import MEMORY, Recorder, turns
 from .transports import Recording, TransportTestCase
 
@@ -45,6 +45,10 @@ BYTES = len(b"".join(numbered(0)))
 #: Bytes by which the process may grow: what the marks below allow is less than half
 #: of it, and the system's allocator keeps some for later.
 ALLOWED = 160_000_000 * MEMORY
+
+#: Messages that a peer has besides those that wait for it here, and in the kernel: up to
+#: its mark, and some that are just being put together, or apart.
+THEIRS = THEIR_MARK + 5
 
 #: Messages that have to be sent to show that memory is bounded: without a bound
 #: they take a multiple of what is allowed.
@@ -129,14 +133,16 @@ class SubscriberTests(StalledTestCase):
         await eventually(lambda: good.last == number)
         since = [other for other in good.numbers if other >= begin]
         self.assertEqual(since, list(range(begin, number + 1)))
+        atMost = begin + WIDE + THEIRS + inKernel(address) // SIZE
         stopped.go()
         last = number
         # Slowly: as long as what it has missed is on its way, more is dropped.
         await publishUntil(lambda: last < stopped.last == number, isFast=False)
         numbers = stopped.numbers
-        gaps = sum(other != one + 1 for one, other in zip(numbers, numbers[1:]))
         self.assertEqual(numbers, sorted(set(numbers)))
-        self.assertGreater(gaps, 0)
+        gaps = [one for one, other in zip(numbers, numbers[1:]) if other != one + 1 > begin]
+        # The first is behind what was kept for it.
+        self.assertLess(gaps[0], atMost)
 
     async def test_pub(self) -> None:
         """
@@ -191,6 +197,13 @@ class PullerTests(StalledTestCase):
         one.stop()
         await sendUntil(lambda: refused > 50)
         self.assertBounded()
+
+        def kept() -> int:
+            said = len(one.lines) + len(other.lines)
+            return taken - said - inKernel(address) // BYTES
+
+        # What they have said before they were stopped may be late.
+        await eventually(lambda: kept() <= 2 * (MARK + THEIRS) + WAITING)
         for peer in peers:
             peer.go()
         await eventually(lambda: len(one.lines) + len(other.lines) >= taken)
@@ -336,7 +349,7 @@ class RouterTests(StalledTestCase):
         stopped, count = await self.assertOthersServed(send, protocol.got, address)
         await self.assertGoesOn(send, stopped)
         await eventually(lambda: stopped.numbers == taken.events)
-        self.assertLess(len(taken.events), count)
+        self.assertLess(sum(number < MANY for number in taken.events), count)
         self.assertEqual((protocol.told.events, set(failures.events)), ([], {ZmqAgainError}))
 
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import zmq
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from txzmq import ZmqClosedError, ZmqFrameTypeError, ZmqNotSupportedError
+from txzmq import ZmqClosedError, ZmqFrameTypeError, ZmqNotSupportedError, ZmqSocketError
 from txzmq._subscribers import Subscribers
 
 from .support import Recorder
 from .transports import Recording, TransportTestCase
+
+#: Newer than the oldest pyzmq that we support.
+ONLY_FIRST_SUBSCRIBE = 108
 
 
 class Receiver:
@@ -84,6 +87,18 @@ class SubscribersTests(SynchronousTestCase):
         self.comes(b"", b"x", b"\2x", b"\xff")
         self.assertNoResult(self.subscribers.when(b"x"))
         self.assertEqual(self.receiver.messageReceived.events, [[b""], [b"x"], [b"\2x"], [b"\xff"]])
+
+    def test_hidden(self) -> None:
+        """
+        The last of several frames is one for libzmq, too; unless it was told that
+        only a first one is.
+        """
+        self.subscribers.messageReceived([b"\1a", b"\1x"])
+        self.subscribers.onlyFirst = True
+        self.subscribers.messageReceived([b"\1b", b"\1y"])
+        self.subscribers.messageReceived([b"b", b"\0x"])
+        asked = [self.subscribers.when(topic).called for topic in (b"x", b"a", b"b", b"y")]
+        self.assertEqual(asked, [True, False, False, False])
 
     def test_delivered(self) -> None:
         """
@@ -194,6 +209,27 @@ class WhenSubscribedTests(TransportTestCase):
             self.assertEqual(await transport.whenSubscribed(b"weather"), b"wea")
             transport.write(b"weather")
             self.assertEqual((raw.recv(), protocol.got.events), (b"weather", [[b"\1wea"]]))
+
+    async def test_hidden(self) -> None:
+        """
+        Who has hidden a subscription in a message gets what is published; with
+        ``ONLY_FIRST_SUBSCRIBE`` there is none, and what looks like one is kept nowhere.
+        """
+        for onlyFirst in (False, True):
+            transport, protocol = self.opened(zmq.XPUB)
+            try:
+                transport.setsockopt(ONLY_FIRST_SUBSCRIBE, onlyFirst)
+            except ZmqSocketError as error:
+                raise SkipTest("this libzmq has no ONLY_FIRST_SUBSCRIBE") from error
+            raw = self.beside(transport, zmq.XSUB)
+            raw.send_multipart([b"hello", b"\1x"])
+            raw.send(b"\1y")
+            await transport.whenSubscribed(b"y")
+            self.assertEqual(protocol.got.events, [[b"hello", b"\1x"], [b"\1y"]])
+            self.assertEqual(transport.whenSubscribed(b"x").called, not onlyFirst)
+            for topic in (b"x", b"y"):
+                transport.write(topic)
+            self.assertEqual(raw.recv(), b"y" if onlyFirst else b"x")
 
     async def test_unsubscribed(self) -> None:
         """

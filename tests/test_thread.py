@@ -8,11 +8,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable
+from threading import get_ident
+from typing import Any, Callable
+from unittest import mock
 
 import zmq
 from twisted.internet import reactor
+from twisted.internet.error import ConnectionDone
+from twisted.internet.testing import MemoryReactorClock
 from twisted.internet.threads import blockingCallFromThread
+from twisted.python import threadable
+from twisted.python.failure import Failure
 
 from txzmq import (
     ZmqClosedError,
@@ -33,25 +39,27 @@ Uses = Iterator[tuple[str, Callable[[], object]]]
 
 def closes(program: Program) -> Uses:
     """
-    All that closes something, or changes how it closes.
+    All that closes something, or changes how it closes, or who calls whom.
     """
-    for c in program.connections:
-        for method in ("shutdown", "stopProducing", "resumeProducing"):
+    lost = Failure(ConnectionDone())  # type: ignore[no-untyped-call]
+    for c in [*program.connections, *program.transports]:
+        for method in ("shutdown", "stopProducing", "resumeProducing", "disableMonitor", "doRead"):
             yield f"{type(c).__name__}.{method}", getattr(c, method)
+        yield f"{type(c).__name__}.connectionLost", lambda c=c: c.connectionLost(lost)  # type: ignore[misc]
     for t in program.transports:
         for method in (
-            "shutdown",
+            "unregisterProducer",
+            "setWriteBufferLimits",
             "abortConnection",
             "loseConnection",
             "pauseProducing",
-            "resumeProducing",
-            "stopProducing",
         ):
             yield f"transport.{method}", getattr(t, method)
         yield "registerProducer", lambda t=t: t.registerProducer(object(), True)  # type: ignore[misc]
         yield "writeSequence", lambda t=t: t.writeSequence([[b"x"]])  # type: ignore[misc]
         yield "disconnect", lambda t=t: t.disconnect("inproc://x")  # type: ignore[misc]
         yield "connect", lambda t=t: t.connect("inproc://x")  # type: ignore[misc]
+    yield "factory.registerForShutdown", program.factory.registerForShutdown
     yield "factory.shutdown", program.factory.shutdown
     yield "factory.close", lambda: now(program.factory.close())
 
@@ -68,8 +76,8 @@ class OtherThreadTests(ZmqTestCase):
     A thread of the pool uses what the reactor's thread has made.
     """
 
-    #: What is no use of a socket: to make something new.
-    ELSEWHERE = frozenset({"new", "openSocket", "context", "create"})
+    #: What the reactor has nothing to do with: plain sockets.
+    ELSEWHERE = frozenset({"openSocket", "context"})
 
     async def test_everything(self) -> None:
         """
@@ -165,21 +173,94 @@ class OtherThreadTests(ZmqTestCase):
         await inThread(self.factory.shutdown)
         self.assertIsNone(push.socket)
 
-    async def test_untilTheFirstRead(self) -> None:
+    async def test_subscribers(self) -> None:
         """
-        What a thread has made is its own, until the reactor reads it.
+        So is to wait for subscribers.
         """
-        pull = self.bound(ZmqPullConnection)
-        pull.onPull = Recorder()
-        with ThreadPoolExecutor(1) as thread:
+        opening = createZmqConnection(ZmqProtocol, zmq.XPUB, factory=self.factory)
+        transport = self.successResultOf(opening)[0]
+        await turns(3)
+        waiting = inThread(lambda: now(transport.whenSubscribed(b"x")))
+        await self.assertFailure(waiting, ZmqThreadError)
+
+    async def test_noConnections(self) -> None:
+        """
+        A factory that has none is the reactor's, too, as long as that runs, until it
+        is closed.
+        """
+        for method in ("registerForShutdown", "close", "shutdown"):
+            await self.assertFailure(inThread(getattr(self.factory, method)), ZmqThreadError)
+        self.assertIsNotNone(self.factory.context)
+        closed = self.factory.close()
+        with ThreadPoolExecutor(1) as pool:
             # The reactor waits meanwhile.
-            push = thread.submit(self.connected, ZmqPushConnection, pull).result()
-            self.assertRaises(ZmqThreadError, push.push, b"x")
-            self.assertIsNone(thread.submit(push.push, b"x").exception())
-            await turns(3)
-            push.push(b"y")
-            self.assertIsInstance(thread.submit(push.push, b"z").exception(), ZmqThreadError)
-        self.assertEqual(await pull.onPull.wait(2), [[b"x"], [b"y"]])
+            refused = pool.submit(self.factory.close).exception()
+        self.assertIsInstance(refused, ZmqThreadError)
+        await closed
+        await inThread(self.factory.close)
+
+    async def test_making(self) -> None:
+        """
+        Nothing is made, and nothing stays open, while the reactor runs in another
+        thread.
+        """
+
+        def create() -> None:
+            now(createZmqConnection(ZmqProtocol, zmq.PULL, factory=self.factory))
+
+        for make in (create, lambda: self.bound(ZmqPullConnection)):
+            await self.assertFailure(inThread(make), ZmqThreadError)
+        self.assertEqual(self.factory.connections, set())
+
+
+class BeforeItRunsTests(ZmqTestCase):
+    """
+    Whose a connection is that was made before the reactor runs, or for one that
+    only a test runs.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.factory.reactor = MemoryReactorClock()
+        pool = ThreadPoolExecutor(1)
+        self.addCleanup(pool.shutdown)
+
+        def elsewhere(function: Callable[..., Any], *args: Any) -> Any:
+            return pool.submit(function, *args).result()
+
+        self.elsewhere = elsewhere
+
+    def test_untilTheFirstRead(self) -> None:
+        """
+        What a thread has made is its own, until the reactor reads it, in whichever
+        thread; then it is that one's.
+        """
+        push = self.bound(ZmqPushConnection, "inproc://x")
+        pull = self.connected(ZmqPullConnection, push)
+        pull.onPull = Recorder()
+        with mock.patch.object(threadable, "ioThread", None):
+            self.assertRaises(ZmqThreadError, self.elsewhere, push.push, b"x")
+            push.push(b"x")
+            self.elsewhere(self.factory.reactor.advance, 0)
+            self.assertRaises(ZmqThreadError, push.push, b"y")
+            self.elsewhere(push.push, b"y")
+            self.assertRaises(ZmqThreadError, pull.doRead)
+            self.elsewhere(pull.doRead)
+            self.assertEqual(pull.onPull.events, [[b"x"], [b"y"]])
+            self.elsewhere(self.factory.shutdown)
+
+    def test_reactorsThread(self) -> None:
+        """
+        The thread in which a reactor was started may also use it before, and close it,
+        and go on reading what it has read by hand in another.
+        """
+        used, read = [self.elsewhere(self.bound, ZmqPullConnection) for _ in range(2)]
+        self.elsewhere(read.doRead)
+        with mock.patch.object(threadable, "ioThread", get_ident()):
+            used.pauseProducing()
+            self.assertRaises(ZmqThreadError, read.pauseProducing)
+            read.doRead()
+            read.pauseProducing()
 
 
 class ReactorInThreadTests(ZmqTestCase):

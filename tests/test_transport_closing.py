@@ -5,6 +5,7 @@ Tests of transports: closing them, now or when all has left.  Who is told is in
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import zmq
@@ -258,6 +259,19 @@ class TimeoutTests(TransportTestCase):
         clock.pump([1e6] * 3)
         self.assertEqual((protocol.lost.events, clock.getDelayedCalls()), ([], []))
 
+    def test_longest(self) -> None:
+        """
+        Nor within our time with a very high one.
+        """
+        for bound in (1e300, sys.float_info.max, 10**300):
+            clock, transport, protocol = self.waiting(bound)
+            waiting = transport.writeMessage(b"x")
+            transport.loseConnection()
+            clock.pump([1e6] * 3)
+            self.assertEqual(protocol.lost.events, [])
+            transport.abortConnection()
+            self.failureResultOf(waiting, ZmqClosedError)
+
     def test_inTime(self) -> None:
         """
         Nothing remains to be called when all has left.
@@ -310,7 +324,7 @@ class TimeoutTests(TransportTestCase):
         """
         A bound that is none is an error, and the transport goes on.
         """
-        for bad in (-1, "5", float("inf"), float("nan")):
+        for bad in (-1, "5", float("inf"), float("nan"), 10**400, 10**5000):
             _, transport, protocol = self.waiting(bad)
             error = self.assertRaises(ZmqOptionError, transport.loseConnection)
             self.assertIsInstance(error, ValueError)

@@ -241,6 +241,15 @@ class SendWhenReadyTests(ZmqTestCase):
         push.maxWaitingMessages = 1
         self.assertNoResult(push.sendWhenReady(b"x"))
 
+    async def test_noBounds(self) -> None:
+        """
+        A bound is a number.
+        """
+        for name in ("maxWaitingMessages", "maxWaitingBytes"):
+            push = self.bound(Push)
+            setattr(push, name, None)
+            self.failureResultOf(push.sendWhenReady(b"x"), ZmqOptionError)
+
     async def test_wrong(self) -> None:
         """
         What cannot be a message fails, and does not wait.

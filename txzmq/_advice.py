@@ -84,11 +84,11 @@ def endpointError(endpoint: tuple[object, object], number: int, why: str = "") -
     return error
 
 
-def sendError(sender: object, error: zmq.ZMQError) -> ZmqSocketError:
+def sendError(sender: str, error: zmq.ZMQError) -> ZmqSocketError:
     """
-    :param sender: who sends; named in the error.
+    :param sender: the name of who sends.
     :return: why a message cannot be sent.
     """
     number = error.errno or 0
-    text = f"{sender!r} cannot send: {_SENDING.get(number, error.strerror)}"
+    text = f"{sender} cannot send: {_SENDING.get(number, error.strerror)}"
     return ZmqAgainError(text=text) if number == zmq.EAGAIN else ZmqSocketError(number, text)

@@ -1,6 +1,6 @@
 """
-Calling users: their callbacks, and those who wait for a Deferred; and to call off what
-was to be called later.
+Calling users: their callbacks, and those who wait for a Deferred; what shows their objects;
+and to call off what was to be called later.
 """
 
 from __future__ import annotations
@@ -43,6 +43,17 @@ def call(callback: Callable[..., object], *args: object) -> None:
     except BaseException:
         # As the reactor does with whatever it calls.
         log.failure("Unhandled error in a callback")
+
+
+def shown(thing: object) -> str:
+    """
+    :return: what shows something of the user's in a text: its ``repr``, or if that
+        fails, what it is.  Whoever writes an error must not run into another one.
+    """
+    try:
+        return repr(thing)
+    except Exception as error:
+        return f"<{type(thing).__name__}, whose repr raises {type(error).__name__}>"
 
 
 def nothing(*args: object) -> None:

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from . import _termination
-from ._callbacks import cancel, failQuietly, nothing
+from ._callbacks import cancel, failQuietly, nothing, shown
 from ._termination import Lingering, Termination
 from .errors import ZmqClosedError, ZmqUnsentError
 from .interfaces import IZmqReactor
@@ -133,7 +133,7 @@ class Closing:
             try:
                 connection._closeWhenSent(self._until, self._shut)
             except Exception:
-                log.failure("Error while closing {connection}", connection=connection)
+                log.failure("Error while closing {connection}", connection=shown(connection))
                 self._shut(connection)
         self.connectionClosed()
 

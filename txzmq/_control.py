@@ -11,6 +11,7 @@ from typing import Union
 import zmq
 
 from ._advice import socketError
+from ._callbacks import shown
 from .errors import ZmqOptionError, ZmqSocketError
 
 #: Makes the address of each monitor another.
@@ -30,10 +31,10 @@ def setOption(socket: zmq.Socket[bytes], option: int, value: Union[int, bytes]) 
             raise TypeError("that is no value")
         socket.setsockopt(option, value)
     except zmq.ZMQError as error:
-        text = f"libzmq refuses {name} = {value!r}: {error.strerror}"
+        text = f"libzmq refuses {name} = {shown(value)}: {error.strerror}"
         raise ZmqSocketError(error.errno or 0, text) from error
     except (OverflowError, TypeError, ValueError) as error:
-        raise ZmqOptionError(name, f"{name} cannot be {value!r}: {error}") from error
+        raise ZmqOptionError(name, f"{name} cannot be {shown(value)}: {error}") from error
 
 
 def getOption(socket: zmq.Socket[bytes], option: int) -> Union[int, bytes]:

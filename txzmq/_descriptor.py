@@ -35,7 +35,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import repeat
-from math import inf
+from math import inf, isnan
 from time import monotonic, perf_counter
 from typing import Any, NamedTuple, NoReturn, Optional, Protocol, Union
 
@@ -49,15 +49,16 @@ from zmq.backend import zmq_poll
 
 from . import _ipc
 from ._advice import goneError, sendError
-from ._callbacks import watch
+from ._callbacks import shown, watch
 from ._control import getOption, openMonitor, setOption
 from ._endpoints import closeEndpoint, openEndpoint
 from ._more import Answer, Ask, asker
-from ._owner import Owned, keep
+from ._owner import Owned, checkThread, keep
 from ._whole import NOBLOCK, SendFrame, attempt, insist
 from .errors import (
     ZmqClosedError,
     ZmqForkedError,
+    ZmqOptionError,
     ZmqReactorError,
     ZmqSocketError,
 )
@@ -116,6 +117,33 @@ class ReadBudget(NamedTuple):
     bytes: int = 8_388_608
 
 
+_DEFAULT_BUDGET = ReadBudget()
+
+
+def checkBudget(budget: object) -> None:
+    """
+    :raise ZmqOptionError: one cannot read with it.
+    """
+    if not _isBudget(budget):
+        raise ZmqOptionError(
+            "readBudget",
+            "readBudget is a ReadBudget: a whole number of messages, seconds, and bytes;"
+            f" not {shown(budget)}",
+        )
+
+
+def _isBudget(budget: object) -> bool:
+    # Also one of nothing, or less: a turn reads one message at least.
+    if not isinstance(budget, tuple):
+        return False
+    try:
+        messages, seconds, size = budget
+        # NaN is never over, and some whole numbers are too large to be added to a time.
+        return isinstance(messages, int) and not isnan(seconds) and not isnan(size)
+    except (OverflowError, TypeError, ValueError):
+        return False
+
+
 class Receiver(Protocol):
     """
     Who gets the messages.
@@ -127,10 +155,12 @@ class Receiver(Protocol):
 def checkReactor(reactor: object) -> None:
     """
     :raise ZmqReactorError: the reactor is of no use to us.
+    :raise ZmqThreadError: it runs, in another thread.
     """
+    checkThread(reactor)
     if not IReactorFDSet.providedBy(reactor):
         raise ZmqReactorError(
-            f"{reactor!r} cannot watch file descriptors (IReactorFDSet), which"
+            f"{shown(reactor)} cannot watch file descriptors (IReactorFDSet), which"
             " ZeroMQ needs: use the select, poll, epoll, kqueue, asyncio or"
             " a GUI reactor"
         )
@@ -157,7 +187,9 @@ class Descriptor(Owned):
     __slots__ = (
         "_asker",
         "_asksFirst",
+        "_budget",
         "_closed",
+        "_complaint",
         "_files",
         "_foreignLook",
         "_halted",
@@ -198,6 +230,9 @@ class Descriptor(Owned):
         self._lost = lost
         # Made when needed: idle connections shall cost little.
         self._asker: Optional[tuple[Ask, Answer]] = None
+        # Those that were right and wrong last.
+        self._budget = _DEFAULT_BUDGET
+        self._complaint = ""
         self._files: Optional[dict[str, _ipc.SocketFile]] = None
         self._closed = False
         # Closed or paused: the one thing to look at after each callback.
@@ -306,10 +341,12 @@ class Descriptor(Owned):
         # What the kernel watches for the reactor (epoll) it watches for the parent, too,
         # by number and file.  With another file under the number, to leave the
         # reactor here does not take the parent's entry away.
-        with suppress(OSError):
-            null = os.open(os.devnull, os.O_RDONLY)
-            os.dup2(null, self.fd, inheritable=False)
-            os.close(null)
+        # If somebody has closed the socket, the number may be another's by now.
+        if not self.isGone:
+            with suppress(OSError):
+                null = os.open(os.devnull, os.O_RDONLY)
+                os.dup2(null, self.fd, inheritable=False)
+                os.close(null)
         self._cancelLooks()
         self._comeBack()
 
@@ -495,14 +532,16 @@ class Descriptor(Owned):
 
     def doRead(self, budget: ReadBudget) -> None:
         """
-        Deliver what waits, within the budget.  No exception comes out of it.
+        Deliver what waits, within the budget.  No exception comes out of it but one.
+
+        :raise ZmqThreadError: this is not the reactor, but another thread.
         """
-        if self._closed or self._inRead:
-            return
-        if not self._isOurs():
+        if self._closed or not self._isOurs() or self._inRead:
             return
         if self._pendingLook is not None or self._foreignLook is not None:
             self._cancelLooks()
+        if budget is not self._budget:
+            budget = self._accepted(budget)
         self._inRead = True
         try:
             # Where receiving is an error, or not wanted, only asking consumes
@@ -521,18 +560,38 @@ class Descriptor(Owned):
         if self.flush is not None:
             self._flushNow()
 
+    def _accepted(self, budget: ReadBudget) -> ReadBudget:
+        """
+        :return: a budget that was not there the last time; the default if it is none.
+        """
+        try:
+            checkBudget(budget)
+        except ZmqOptionError as error:
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                log.error(
+                    "{reader} reads with the default budget: {error}",
+                    reader=shown(self._reader),
+                    error=error,
+                )
+            return _DEFAULT_BUDGET
+        self._budget = budget
+        return budget
+
     def _isOurs(self) -> bool:
         """
         The reactor has come: from now on we belong to its thread.
 
         :return: ``False`` in a child process, where this is the end.
+        :raise ZmqThreadError: it was not the reactor.
         """
         if self.isOwned():
+            self.wasRead = True
             return True
         if self.isInherited:
             self._lose(ZmqForkedError())
             return False
-        self.own()
+        self.claimToRead()
         return True
 
     def _drain(self, budget: ReadBudget) -> bool:
@@ -561,7 +620,10 @@ class Descriptor(Owned):
                     if more.value:
                         # libzmq itself takes out of it what an XPUB knows already.
                         more.value = 0
-                        log.warn("{receiver} dropped a message without an end", receiver=receiver)
+                        log.warn(
+                            "{receiver} dropped a message without an end",
+                            receiver=shown(receiver),
+                        )
                     return False
                 try:
                     result = receiver.messageReceived(message)
@@ -569,7 +631,7 @@ class Descriptor(Owned):
                         watch(result)
                 except BaseException:
                     # As the reactor does with whatever it calls.
-                    log.failure("Unhandled error in {receiver}", receiver=receiver)
+                    log.failure("Unhandled error in {receiver}", receiver=shown(receiver))
                 if self._halted:
                     return False
             left -= stride
@@ -597,7 +659,7 @@ class Descriptor(Owned):
         """
         The socket is of no more use: somebody has closed it, or its context.
         """
-        log.error("{reader} lost its socket: {error}", reader=self._reader, error=error)
+        log.error("{reader} lost its socket: {error}", reader=shown(self._reader), error=error)
         try:
             lost = error if isinstance(error, ZmqForkedError) else goneError(error)
             self._lost(Failure(lost))  # type: ignore[no-untyped-call]
@@ -705,7 +767,7 @@ class Descriptor(Owned):
         except ZmqSocketError:
             raise
         except zmq.ZMQError as final:
-            raise sendError(self._reader, final) from final
+            raise sendError(shown(self._reader), final) from final
         finally:
             del error
 

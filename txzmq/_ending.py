@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from math import inf
 from typing import Any, Optional
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from ._callbacks import cancel
+from ._callbacks import cancel, shown
 from .errors import ZmqOptionError
 from .interfaces import IZmqReactor
+from .options import isSeconds
 
-#: The most that libzmq takes, in milliseconds.
-_LONGEST_LINGER = 0x7FFFFFFF
+#: The most that libzmq takes, in seconds.
+_LONGEST_LINGER = 0x7FFFFFFF / 1000
 
 
 class State(Enum):
@@ -90,7 +90,7 @@ class Ending:
         :param tooLate: called after that.
         """
         self._go(CLOSING)
-        self._patience = -1 if seconds is None else min(int(seconds * 1000), _LONGEST_LINGER)
+        self._patience = -1 if seconds is None else int(min(seconds, _LONGEST_LINGER) * 1000)
         if seconds is not None:
             self._deadline = self._reactor.callLater(seconds, tooLate)
 
@@ -185,7 +185,6 @@ def checkTimeout(seconds: Optional[float]) -> None:
     """
     :raise ZmqOptionError: it is no ``closeTimeout``.
     """
-    if seconds is not None and not (isinstance(seconds, (int, float)) and 0 <= seconds < inf):
-        raise ZmqOptionError(
-            "closeTimeout", f"closeTimeout is None, or seconds from 0 up, not {seconds!r}"
-        )
+    if seconds is not None and not isSeconds(seconds):
+        text = f"closeTimeout is None, or seconds from 0 up, not {shown(seconds)}"
+        raise ZmqOptionError("closeTimeout", text)

@@ -88,6 +88,9 @@ def _checked(endpointType: str, address: Union[str, bytes]) -> str:
         name = toBytes(address).decode("utf-8")
     except ValueError as error:
         raise endpointError(endpoint, errno.EINVAL, "an address is text") from error
+    if "\0" in name:
+        # libzmq would take what is in front of it for all.
+        raise endpointError(endpoint, errno.EINVAL, "an address has no NUL")
     if not _isPortPossible(name):
         raise endpointError(endpoint, errno.EINVAL, "a port is a number from 0 to 65535")
     return name

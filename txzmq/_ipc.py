@@ -25,6 +25,15 @@ _SCHEME = "ipc://"
 #: (Linux's abstract sockets).
 _NO_FILES = ("*", "@")
 
+#: How to ask who is there.  Who listens to a stream does not notice the first: the
+#: system refuses it because it is of the wrong type, or because nobody is there.  The
+#: second is for systems that make no such difference.
+_PROBES = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
+
+#: What a system says of a socket that nobody is bound to, of a link that leads nowhere,
+#: in a circle, or to what is no socket.
+_NOBODY = frozenset({errno.ECONNREFUSED, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENOTSOCK})
+
 
 class SocketFile(NamedTuple):
     """
@@ -56,18 +65,27 @@ def checkFree(path: str) -> None:
         is no socket (``EEXIST``).
     """
     try:
-        mode = os.stat(path).st_mode
+        mode = os.lstat(path).st_mode
     except OSError:
         return  # libzmq says what is wrong with it, if anything is
-    if not stat.S_ISSOCK(mode):
+    isLink = stat.S_ISLNK(mode)
+    if (stat.S_ISSOCK(mode) or isLink) and any(_answers(path, kind) for kind in _PROBES):
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    # A link is somebody's, wherever it leads to; libzmq would remove it.
+    if isLink or not stat.S_ISSOCK(mode):
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
-    with closing(socket.socket(socket.AF_UNIX)) as probe:
+
+
+def _answers(path: str, kind: int) -> bool:
+    """
+    :return: whether somebody is bound to a path.
+    """
+    with closing(socket.socket(socket.AF_UNIX, kind)) as probe:
         probe.setblocking(False)
         reason = probe.connect_ex(path)
     # Refused: whoever has bound it has gone.  All else, also that there is no room in
     # the queue, or no permission, is the answer of somebody who is there.
-    if reason not in (errno.ECONNREFUSED, errno.ENOENT):
-        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    return reason not in _NOBODY
 
 
 def identify(path: str) -> Optional[SocketFile]:
@@ -75,7 +93,7 @@ def identify(path: str) -> Optional[SocketFile]:
     :return: the file that binding has made, to be removed later.
     """
     try:
-        status = os.stat(path)
+        status = os.lstat(path)
     except OSError:
         return None
     return SocketFile(path, (status.st_dev, status.st_ino))

@@ -18,6 +18,10 @@ A socket belongs to the thread that made it, and from the first time that the
 reactor reads it to the reactor's; in a child process to nobody.  When that
 thread has ended, to whoever comes next: programs that run a reactor in a thread
 close their sockets after it.
+
+Twisted knows in which thread a reactor was started last.  That is asked where it
+is the only way to tell, and believed of the global reactor: a program may run
+others besides.
 """
 
 from __future__ import annotations
@@ -27,6 +31,8 @@ import sys
 from collections.abc import Callable
 from threading import RLock, get_ident, local
 from weakref import WeakSet
+
+from twisted.python import threadable
 
 from .errors import ZmqForkedError, ZmqThreadError
 
@@ -66,11 +72,13 @@ class Owned:
     Something that one thread of one process may use.
 
     :ivar isOwned: whether this is the thread, and the process.
+    :ivar wasRead: whether it has been read in this thread: so it is the reactor's.
     """
 
-    __slots__ = ("__weakref__", "_owner", "isOwned")
+    __slots__ = ("__weakref__", "_owner", "isOwned", "wasRead")
 
     def __init__(self) -> None:
+        self.wasRead = False
         self.own()
         _alive.add(self)
 
@@ -105,15 +113,53 @@ class Owned:
         """
         if self.isInherited or self.isOwned():
             return
-        if self._owner in sys._current_frames():
+        # The reactor's thread need not wait for the first read to close what another
+        # thread has made.
+        if _isAlive(self._owner) and (self.wasRead or not _isReactors(get_ident())):
             raise ZmqThreadError()
         self.own()
+
+    def claimToRead(self) -> None:
+        """
+        Another thread than before reads it: the reactor's, or somebody who is not
+        the reactor.
+
+        :raise ZmqThreadError: it belongs to another thread, which has read it.
+        """
+        if self.wasRead and _isAlive(self._owner) and not _isReactors(get_ident()):
+            raise ZmqThreadError()
+        self.own()
+        self.wasRead = True
 
     def disown(self) -> None:
         """
         This process is the child of the one that it belongs to.
         """
         self._owner, self.isOwned = _NOBODY, _isNowhere
+
+
+def _isAlive(thread: int) -> bool:
+    return thread in sys._current_frames()
+
+
+def _isReactors(thread: int) -> bool:
+    return bool(threadable.ioThread == thread)
+
+
+def checkThread(reactor: object) -> None:
+    """
+    Something is to be made, or closed, that nobody owns.
+
+    :raise ZmqThreadError: the reactor is the global one, and runs in another thread.
+    """
+    # It may have been stopped by the end of its thread only.
+    if (
+        getattr(reactor, "running", False)
+        and reactor is sys.modules.get("twisted.internet.reactor")
+        and not _isReactors(get_ident())
+        and any(map(_isReactors, sys._current_frames()))
+    ):
+        raise ZmqThreadError()
 
 
 def keep(inherited: object) -> None:

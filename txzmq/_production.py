@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ._callbacks import call, cancel, watch
+from ._callbacks import call, cancel, shown, watch
 from .interfaces import IZmqReactor
 
 log = Logger()
@@ -116,7 +116,8 @@ class Production:
             self._giveUp(Failure())  # type: ignore[no-untyped-call]
 
     def _giveUp(self, failure: Failure) -> None:
-        log.failure("Unhandled error in {producer}: unregistered", failure, producer=self._producer)
+        producer = shown(self._producer)
+        log.failure("Unhandled error in {producer}: unregistered", failure, producer=producer)
         if not self._isOver:
             self._failed()
             self.stop()

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
 from twisted.internet.defer import Deferred
 
-from ._callbacks import failQuietly
+from ._callbacks import failQuietly, shown
 from .errors import (
     ZmqClosedError,
     ZmqError,
+    ZmqOptionError,
     ZmqReplyError,
     ZmqRequestIdError,
     ZmqTooManyRequestsError,
@@ -85,6 +86,7 @@ class PendingRequests(dict[bytes, Request]):
         :param limit: the most requests that may wait at a time.
         :raise ZmqRequestIdError: the id is not usable.
         :raise ZmqTooManyRequestsError: ``limit`` requests wait already.
+        :raise ZmqOptionError: ``limit`` is no number.
         """
         if not isinstance(messageId, bytes) or not messageId:
             raise ZmqRequestIdError(
@@ -92,7 +94,11 @@ class PendingRequests(dict[bytes, Request]):
             )
         if messageId in self:
             raise ZmqRequestIdError(f"a request with the id {messageId!r} is pending already")
-        if len(self) >= limit:
+        try:
+            isFull = len(self) >= limit
+        except TypeError:
+            raise _noBound("maxPendingRequests", limit) from None
+        if isFull:
             raise ZmqTooManyRequestsError(
                 text=f"{len(self)} requests wait for a reply: give them a timeout,"
                 " slow down, or raise maxPendingRequests"
@@ -141,6 +147,12 @@ class PendingRequests(dict[bytes, Request]):
         _takeBack(request)
 
 
+def _noBound(name: str, value: object) -> ZmqOptionError:
+    return ZmqOptionError(
+        name, f"{name} is a whole number, as memory has an end; not {shown(value)}"
+    )
+
+
 def _takeBack(request: Request) -> None:
     # Nobody waits for the reply: if it has not left, it need not.
     sending, request.sending = request.sending, None
@@ -181,11 +193,13 @@ class PendingReplies:
     when it is full, so that requests which are never answered cost nothing
     in the long run.
 
-    :param limit: how many requests to remember; can be changed.
+    :param limit: how many requests to remember.
+    :ivar limit: the same, as it was given last, right or wrong.
+    :raise ZmqOptionError: it is no whole number.
     """
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
+        self.setLimit(limit)
         self._size = 0
         # The request with this id; or all of them, by the identity of their
         # ids, where several clients have chosen the same.
@@ -193,6 +207,17 @@ class PendingReplies:
 
     def __len__(self) -> int:
         return self._size
+
+    def setLimit(self, limit: int) -> None:
+        """
+        Remember so many from the next one on.
+
+        :raise ZmqOptionError: it is no whole number; the former stays.
+        """
+        self.limit = limit
+        if not isinstance(limit, int):
+            raise _noBound("maxPendingReplies", limit)
+        self._most = limit
 
     def add(self, envelope: tuple[bytes, ...]) -> MessageId:
         """
@@ -209,7 +234,7 @@ class PendingReplies:
                 other = self._waiting[key] = {id(other): other}
             other[id(messageId)] = messageId
         self._size += 1
-        if self._size > self.limit:
+        if self._size > self._most:
             self._forgetOldest()
         return messageId
 
@@ -265,7 +290,7 @@ class PendingReplies:
     def _forgetOldest(self) -> None:
         # A sixteenth at a time: to look for the first key of a dictionary
         # from which the first was just removed takes longer each time.
-        target = self.limit - self.limit // 16
+        target = self._most - self._most // 16
         for key in list(self._waiting):
             if self._size <= target:
                 break

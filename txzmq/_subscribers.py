@@ -24,8 +24,15 @@ class Subscribers:
     holds as many topics itself.  With ``XPUB_VERBOSER`` it reports the end of each,
     and a topic counts as forgotten after the first.
 
+    In a message of several frames libzmq takes the last for a subscription, too, if
+    it looks like one; with ``ONLY_FIRST_SUBSCRIBE`` it does not, but for peers that
+    mix both in one message, which nobody can tell apart here.
+
     :param receiver: who gets the messages; has a ``messageReceived``.
+    :ivar onlyFirst: whether ``ONLY_FIRST_SUBSCRIBE`` is set.
     """
+
+    onlyFirst = False
 
     def __init__(self, receiver: Any) -> None:
         self._receiver = receiver
@@ -39,6 +46,8 @@ class Subscribers:
         # First: the list is the receiver's, who may take it apart, or ask.  The last
         # frame: one that libzmq takes for a subscription ends what it delivers.
         kind, topic = message[-1][:1], message[-1][1:]
+        if self.onlyFirst and len(message) > 1:
+            kind = b""
         if kind == _SUBSCRIBE:
             self._topics.add(topic)
         elif kind == _UNSUBSCRIBE:

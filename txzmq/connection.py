@@ -25,7 +25,8 @@ from twisted.python.failure import Failure
 from zmq import ZMQError
 from zope.interface import implementer
 
-from ._descriptor import Descriptor, ReadBudget, checkReactor
+from ._callbacks import shown
+from ._descriptor import Descriptor, ReadBudget, checkBudget, checkReactor
 from ._face import noteLoss
 from ._frames import Message, toFrames
 from ._outbox import Outbox
@@ -158,6 +159,7 @@ class ZmqConnection(Monitored):
         if identity is not None:
             self.identity = identity
         checkReactor(factory.reactor)
+        checkBudget(self.readBudget)
         socket = factory.openSocket(encode("socketType", self.socketType))
         self._descriptor = Descriptor(socket, factory.reactor, self, self, self._socketLost)
         try:
@@ -174,7 +176,7 @@ class ZmqConnection(Monitored):
     def __repr__(self) -> str:
         # Errors show us, also before we are constructed.
         endpoints = vars(self).get("endpoints", [])
-        return f"{type(self).__name__}({self.factory!r}, {endpoints!r})"
+        return f"{type(self).__name__}({shown(self.factory)}, {endpoints!r})"
 
     # The socket
 
@@ -317,9 +319,16 @@ class ZmqConnection(Monitored):
         if self._outbox is None:
             self._outbox = Outbox(descriptor, descriptor.reactor)
         queue = self._outbox.queue
-        if len(queue) >= limit or queue.size >= self.maxWaitingBytes:
+        try:
+            isFull = len(queue) >= limit or queue.size >= self.maxWaitingBytes
+        except TypeError:
+            raise ZmqOptionError(
+                "maxWaitingBytes",
+                "maxWaitingMessages and maxWaitingBytes are numbers, as memory has an end",
+            ) from None
+        if isFull:
             raise ZmqAgainError(
-                text=f"{len(queue)} messages wait in {self!r}: slow down, or raise"
+                text=f"{len(queue)} messages wait in {shown(self)}: slow down, or raise"
                 " maxWaitingMessages and maxWaitingBytes"
             )
         return self._outbox.postAndTell(frames)
@@ -395,6 +404,7 @@ class ZmqConnection(Monitored):
 
         :param reason: why; a ``ConnectionDone`` after :meth:`shutdown`.
         """
+        self._claimToClose()
         self._closeSocket()
 
     def _socketLost(self, reason: Failure) -> None:
@@ -404,21 +414,27 @@ class ZmqConnection(Monitored):
         self.connectionLost(reason)
 
     def _closeSocket(self) -> None:
+        # Asked for now: to show us may need the socket, and the factory.
+        text = f"{shown(self)} was closed"
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
-        # Asked for now: the reference to the factory goes first.
-        error = ZmqClosedError(text=f"{self!r} was closed")
-        peers = self._stopMonitor()
-        until = descriptor.close(*self._holding)
         outbox, self._outbox = self._outbox, None
         factory, self.factory = self.factory, None
-        factory.socketClosed(until, *((0, 0) if outbox is None else outbox.unsent))
-        if factory.connections is not None:
-            factory.connections.discard(self)
-        peers.close(lambda: error)
-        if outbox is not None:
-            outbox.close(lambda: error)
+        peers, until = self._peers, None
+        # Whatever goes wrong with the one, the other is done.
+        try:
+            try:
+                self._stopMonitor()
+            finally:
+                until = descriptor.close(*self._holding)
+        finally:
+            factory.socketClosed(until, *((0, 0) if outbox is None else outbox.unsent))
+            if factory.connections is not None:
+                factory.connections.discard(self)
+            peers.close(lambda: ZmqClosedError(text=text))
+            if outbox is not None:
+                outbox.close(lambda: ZmqClosedError(text=text))
 
     def _closeWhenSent(self, until: float, close: Callable[[Any], None]) -> None:
         def finish() -> None:
@@ -436,7 +452,7 @@ class ZmqConnection(Monitored):
     def _closedError(self) -> ZmqClosedError:
         isClosed = "endpoints" in vars(self)
         what = "closed: make a new connection" if isClosed else "not open: call __init__ first"
-        return ZmqClosedError(text=f"{self!r} is {what}")
+        return ZmqClosedError(text=f"{shown(self)} is {what}")
 
 
 def _toEndpoint(value: object) -> ZmqEndpoint:

@@ -5,6 +5,7 @@ reactor, a ZeroMQ context, and an end.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Optional, Union
@@ -14,9 +15,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ._callbacks import nothing
+from ._callbacks import nothing, shown
 from ._closing import Closable, Closing, factoryClosed
 from ._context import SharedContext
+from ._owner import checkThread
 from ._termination import Termination
 from .errors import ZmqOptionError
 from .interfaces import IZmqFactory
@@ -198,6 +200,7 @@ class ZmqFactory:
         """
         Shut the factory down when the reactor stops.
         """
+        self._checkThread()
         if self._trigger is None and not self._isShutDown:
             reactor = self.reactor
             handle = reactor.addSystemEventTrigger("during", "shutdown", self._reactorStops)
@@ -215,6 +218,7 @@ class ZmqFactory:
 
         :raise ZmqThreadError: this is not the reactor's thread.
         """
+        self._checkThread()
         if self._closing is not None:
             self._closing.hurry()
         if self._isShutDown:
@@ -227,7 +231,7 @@ class ZmqFactory:
         if termination is not None and not termination.wait(self._shared.lingering.patience()):
             log.error(
                 "The ZeroMQ context of {factory} is not terminated: {reason}",
-                factory=self,
+                factory=shown(self),
                 reason=termination.why(),
             )
 
@@ -248,6 +252,7 @@ class ZmqFactory:
         :raise ZmqThreadError: this is not the reactor's thread.
         :raise ZmqOptionError: the deadline is no number of seconds.
         """
+        self._checkThread()
         if self._closing is None:
             if self._isShutDown or not self._shared.isOurs:
                 self.shutdown()
@@ -267,6 +272,15 @@ class ZmqFactory:
             self._closing.begin(connections)
             return closed
         return self._closing.when()
+
+    def _checkThread(self) -> None:
+        """
+        :raise ZmqThreadError: the reactor runs, in another thread, and we are open.
+        """
+        # Nobody needs a reactor to be told that none runs.
+        isOpen = not self._isShutDown or self._closing is not None
+        if isOpen and "twisted.internet.reactor" in sys.modules:
+            checkThread(self.reactor)
 
     def _beginToClose(self) -> _Connections:
         connections: Any = self.connections
@@ -288,15 +302,18 @@ class ZmqFactory:
         try:
             connection.shutdown()
         except BaseException:
-            log.failure("Error while closing {connection}", connection=connection)
+            log.failure("Error while closing {connection}", connection=shown(connection))
         # Where a subclass has a shutdown of its own that leaves it open.
         connection._closeSocket()
 
     def _deadline(self, seconds: Optional[float]) -> Optional[float]:
         if seconds is None:
+            _check("lingerPeriod", self.lingerPeriod)
             return None if self.lingerPeriod < 0 else self.lingerPeriod / 1000
         if not isinstance(seconds, (int, float)) or not 0 <= seconds <= _LONGEST_DEADLINE:
-            raise ZmqOptionError("deadline", f"a deadline is 0 seconds or more, not {seconds!r}")
+            raise ZmqOptionError(
+                "deadline", f"a deadline is 0 seconds or more, not {shown(seconds)}"
+            )
         return seconds
 
     def _closed(self) -> None:
@@ -321,7 +338,7 @@ def _check(name: str, value: object) -> None:
     lowest, highest = _RANGE[name]
     if not isinstance(value, int) or not lowest <= value <= highest:
         raise ZmqOptionError(
-            name, f"{name} is a whole number from {lowest} to {highest}, not {value!r}"
+            name, f"{name} is a whole number from {lowest} to {highest}, not {shown(value)}"
         )
 
 

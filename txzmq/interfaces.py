@@ -315,6 +315,8 @@ class IZmqTransport(IConsumer, IPushProducer, IZmqMonitored):
         """
         On XPUB: wait for a subscriber who would get a message that begins with
         ``topic``.  The subscriptions are delivered as messages all the same.
+        Set ``ONLY_FIRST_SUBSCRIBE`` with :meth:`setsockopt`: what is done to the
+        socket itself is not noticed here.
 
         :return: fires with the subscription, at once if there is one.
         :raise ZmqNotSupportedError: this is not XPUB.

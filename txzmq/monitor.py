@@ -23,7 +23,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ._callbacks import call
+from ._callbacks import call, shown
 from ._descriptor import Descriptor
 from ._face import Face, Reader, isInproc, toText
 from ._peers import Peers, tell
@@ -146,6 +146,7 @@ class Monitored(Face):
         """
         Report no more; at any time, also if nothing was reported.
         """
+        self._claimToClose()
         if self._monitor is not None:
             self._monitor.events = 0
 
@@ -181,7 +182,7 @@ class Monitored(Face):
             if not monitor.complete and what == "connected" and not monitor.peers.isConnected:
                 raise ZmqOptionError(
                     "monitored",
-                    f"nobody has watched the connections of {self!r} from the beginning: set"
+                    f"nobody has watched the connections of {shown(self)} from the beginning: set"
                     " monitored = True in its class, or ask before the endpoints are opened",
                 )
             return monitor.peers.when(what)
@@ -228,14 +229,17 @@ class Monitored(Face):
         if self._monitor is not None:
             self._monitor.peers.left(address)
 
-    def _stopMonitor(self) -> Peers:
+    @property
+    def _peers(self) -> Peers:
+        """
+        Those who wait, to be told when the socket is closed.
+        """
+        return Peers() if self._monitor is None else self._monitor.peers
+
+    def _stopMonitor(self) -> None:
         """
         The socket is about to be closed.
-
-        :return: those who wait, to be told when it is.
         """
         monitor, self._monitor = self._monitor, None
-        if monitor is None:
-            return Peers()
-        monitor.stop()
-        return monitor.peers
+        if monitor is not None:
+            monitor.stop()

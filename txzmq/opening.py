@@ -13,7 +13,7 @@ import zmq
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
-from ._callbacks import nothing, watch
+from ._callbacks import nothing, shown, watch
 from ._closing import factoryClosed
 from ._descriptor import checkReactor
 from .errors import ZmqEndpointError, ZmqOptionError, ZmqUsageError
@@ -96,7 +96,7 @@ def createZmqConnection(
     try:
         protocol = protocolFactory()
         if protocol is None:
-            raise ZmqUsageError(f"{protocolFactory!r} makes no protocol")
+            raise ZmqUsageError(f"{shown(protocolFactory)} makes no protocol")
         transport = _open(protocol, zmqType, prepare, zmqSocket, factory, reactor)
     except Exception:
         return fail()
@@ -192,7 +192,7 @@ def _openFor(
         name = _toAddress(address)
         protocol = factory.buildProtocol(address)
         if protocol is None:
-            raise ZmqUsageError(f"{factory!r} builds no protocol for {address!r}")
+            raise ZmqUsageError(f"{shown(factory)} builds no protocol for {address!r}")
 
         def prepare(transport: ZmqTransport) -> None:
             if name.startswith("tcp://["):
@@ -240,7 +240,8 @@ def _socketType(protocol: Any, factory: Any) -> int:
         if socketType is not None:
             return socketType
     raise ZmqUsageError(
-        f"neither {protocol!r} nor {factory!r} has a socketType: set one, such as zmq.PUSH"
+        f"neither {shown(protocol)} nor {shown(factory)} has a socketType: set one, such as"
+        " zmq.PUSH"
     )
 
 

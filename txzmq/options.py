@@ -15,6 +15,7 @@ would not go together with other people's.
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, Optional
 
@@ -130,6 +131,14 @@ OPTIONS: dict[str, Option] = {
     "immediate": Option(("IMMEDIATE",), int, 0),
     "socketType": Option((), _socketType, None, Until.made),
 }
+
+
+def isSeconds(value: object) -> bool:
+    """
+    :return: whether it is a length of time that a reactor can count with.
+    """
+    # An int may be too large to become a float.
+    return isinstance(value, (int, float)) and 0 <= value <= sys.float_info.max
 
 
 def encode(name: str, value: object) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import zmq
 from twisted.logger import Logger
 
+from ._callbacks import shown
 from ._frames import PREFIXES, Frame, joinTopic, splitTopic, toBytes
 from .connection import ZmqConnection
 from .errors import ZmqFrameError
@@ -102,7 +103,7 @@ class ZmqSubConnection(ZmqConnection):
             try:
                 body, tag = splitTopic(message, self.topicSep)
             except ZmqFrameError as error:
-                log.warn("{connection} dropped {error}", connection=self, error=error)
+                log.warn("{connection} dropped {error}", connection=shown(self), error=error)
                 return None
         return self.gotMessage(body, tag)
 

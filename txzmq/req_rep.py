@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from itertools import islice
+from math import inf
 from typing import Any, Optional, Union
 
 import zmq
@@ -19,7 +20,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ._callbacks import failQuietly
+from ._callbacks import failQuietly, shown
 from ._frames import Frame, splitEnvelope, toFrames
 from ._outbox import OF_THE_PEER, logLost
 from ._requests import MessageId, PendingReplies, PendingRequests, Request, freshIds
@@ -35,6 +36,7 @@ from .errors import (
     ZmqSocketError,
 )
 from .interfaces import IZmqFactory
+from .options import isSeconds
 
 __all__ = [
     "MessageId",
@@ -148,7 +150,7 @@ class ZmqREQConnection(ZmqConnection):
         if request is None:
             log.info(
                 "{connection} dropped a reply to no pending request: {start!r}",
-                connection=self,
+                connection=shown(self),
                 start=message[0][:60],
             )
         else:
@@ -176,12 +178,15 @@ class ZmqREQConnection(ZmqConnection):
             self._uuids.append(next(self._freshIds))
 
     def _timeoutRequest(self, msgId: bytes) -> None:
-        self._requests.fail(msgId, ZmqRequestTimeoutError(msgId, f"{self!r} got no reply in time"))
+        text = f"{shown(self)} got no reply in time"
+        self._requests.fail(msgId, ZmqRequestTimeoutError(msgId, text))
 
     def _closeSocket(self) -> None:
-        text = f"{self!r} was closed before the reply came"
-        super()._closeSocket()
-        self._requests.failAll(lambda: ZmqClosedError(text=text))
+        text = f"{shown(self)} was closed before the reply came"
+        try:
+            super()._closeSocket()
+        finally:
+            self._requests.failAll(lambda: ZmqClosedError(text=text))
 
 
 class ZmqREPConnection(ZmqConnection):
@@ -245,10 +250,22 @@ class ZmqREPConnection(ZmqConnection):
         try:
             envelope, body = splitEnvelope(message)
         except ZmqFrameError as error:
-            log.warn("{connection} dropped {error}", connection=self, error=error)
+            log.warn("{connection} dropped {error}", connection=shown(self), error=error)
             return None
-        self._replies.limit = self.maxPendingReplies
+        limit = self.maxPendingReplies
+        if limit is not self._replies.limit:
+            self._limitReplies(limit)
         return self.gotMessage(self._replies.add(envelope), *body)
+
+    def _limitReplies(self, limit: int) -> None:
+        try:
+            self._replies.setLimit(limit)
+        except ZmqOptionError as error:
+            log.error(
+                "{connection} keeps its former maxPendingReplies: {error}",
+                connection=shown(self),
+                error=error,
+            )
 
     def gotMessage(self, messageId: MessageId, *messageParts: Any, **kwargs: Any) -> object:
         """
@@ -301,8 +318,8 @@ def _recounted(error: ZmqFrameError, parts: tuple[Frame, ...]) -> ZmqFrameError:
 
 
 def _checkTimeout(seconds: object) -> None:
-    if not isinstance(seconds, (int, float)) or not seconds >= 0:
-        raise ZmqOptionError("timeout", f"a timeout is 0 seconds or more, not {seconds!r}")
+    if not isSeconds(seconds) and seconds != inf:
+        raise ZmqOptionError("timeout", f"a timeout is 0 seconds or more, not {shown(seconds)}")
 
 
 def _warn(old: str, new: str) -> None:

@@ -26,7 +26,7 @@ from zmq import ZMQError
 from zope.interface import implementer
 
 from ._advice import endpointError, goneError
-from ._callbacks import call, nothing
+from ._callbacks import call, nothing, shown
 from ._descriptor import Descriptor
 from ._ending import CLOSING, OPEN, Ending, checkTimeout
 from ._endpoints import UNDO
@@ -55,6 +55,9 @@ log = Logger()
 
 #: Options that are methods.
 _SUBSCRIPTION_OPTIONS = {int(zmq.SUBSCRIBE): "subscribe", int(zmq.UNSUBSCRIBE): "unsubscribe"}
+
+#: Newer than the oldest pyzmq that we support.
+_ONLY_FIRST_SUBSCRIBE = 108
 
 
 class _Nobody:
@@ -192,6 +195,7 @@ class ZmqTransport(Monitored):
         """
         Say how much may wait.
         """
+        self._claimToClose()
         self._outbox.queue.setLimits(*limits(high, low, highMessages, lowMessages))
 
     def getWriteBufferLimits(self) -> tuple[int, int]:
@@ -221,14 +225,15 @@ class ZmqTransport(Monitored):
             and resumed; else an ``IPullProducer``, which is asked for more.
         :raise ZmqProducerError: there is one already; a ``RuntimeError``.
         """
+        self._claimToClose()
         if self._production is not None:
-            raise ZmqProducerError(f"{self!r} has a producer already: unregister it first")
+            raise ZmqProducerError(f"{shown(self)} has a producer already: unregister it first")
         if self._descriptor is None or self._ending.state is not OPEN:
             call(producer.stopProducing)
             return
         self._openDescriptor()
         self._production = Production(
-            self._reactor, producer, streaming, self._hasRoom, self.unregisterProducer
+            self._reactor, producer, streaming, self._hasRoom, self._unregisterProducer
         )
         # It is told of each message.
         self._outbox.detour(True)
@@ -240,6 +245,10 @@ class ZmqTransport(Monitored):
         """
         The producer has no more to write.
         """
+        self._claimToClose()
+        self._unregisterProducer()
+
+    def _unregisterProducer(self) -> None:
         production, self._production = self._production, None
         if production is not None:
             production.end()
@@ -325,8 +334,10 @@ class ZmqTransport(Monitored):
         """
         self._claimToClose()
         if self._ending.abort():
-            self._closeSocket()
-            self._ending.soon(self._end)
+            try:
+                self._closeSocket()
+            finally:
+                self._ending.soon(self._end)
 
     def shutdown(self) -> None:
         """
@@ -347,6 +358,7 @@ class ZmqTransport(Monitored):
         The socket has failed, or the reactor stops, or the factory shuts down:
         close now.  libzmq gets what it takes.
         """
+        self._claimToClose()
         noteLoss(self._factory, reason)
         if self._ending.leave():
             if self._descriptor is not None and self._descriptor.isGone:
@@ -381,7 +393,7 @@ class ZmqTransport(Monitored):
         messages, size = self._outbox.unsent
         text = f"{messages} messages, {size} bytes, were lost: {why}"
         error = ZmqUnsentError(text, messages, size)
-        log.error("{transport}: {error}", transport=self, error=error)
+        log.error("{transport}: {error}", transport=shown(self), error=error)
         return Failure(error)  # type: ignore[no-untyped-call]
 
     def _end(self) -> None:
@@ -407,16 +419,22 @@ class ZmqTransport(Monitored):
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
-        peers = self._stopMonitor()
-        until = descriptor.close(self._ending.linger, self._until)
-        self._factory.socketClosed(until, *self._outbox.unsent)
-        # Whoever is told may do anything: nothing of ours is open any more.
-        peers.close(self._closedError)
-        self._outbox.close(self._closedError)
-        self._pauses.close()
-        if self._subscribers is not None:
-            self._subscribers.close(self._closedError)
-        self._endProduction()
+        peers, until = self._peers, None
+        # Whatever goes wrong with the one, the other is done.
+        try:
+            try:
+                self._stopMonitor()
+            finally:
+                until = descriptor.close(self._ending.linger, self._until)
+        finally:
+            self._factory.socketClosed(until, *self._outbox.unsent)
+            # Whoever is told may do anything: nothing of ours is open any more.
+            peers.close(self._closedError)
+            self._outbox.close(self._closedError)
+            self._pauses.close()
+            if self._subscribers is not None:
+                self._subscribers.close(self._closedError)
+            self._endProduction()
 
     def _endProduction(self) -> None:
         production, self._production = self._production, None
@@ -424,7 +442,7 @@ class ZmqTransport(Monitored):
             production.stop()
 
     def _closedError(self) -> ZmqClosedError:
-        return ZmqClosedError(text=f"{self!r} is closed, or closing: open a new one")
+        return ZmqClosedError(text=f"{shown(self)} is closed, or closing: open a new one")
 
     # The socket
 
@@ -460,6 +478,8 @@ class ZmqTransport(Monitored):
             getattr(self, method)(value)
         else:
             self._openDescriptor().setOption(option, value)
+            if option == _ONLY_FIRST_SUBSCRIBE and self._subscribers is not None:
+                self._subscribers.onlyFirst = bool(value)
 
     # Endpoints
 
@@ -553,14 +573,13 @@ class ZmqTransport(Monitored):
         """
         try:
             if self._subscribers is None:
-                raise ZmqNotSupportedError(f"only XPUB knows subscriptions, not {self!r}")
-            if self._descriptor is None:
-                raise self._closedError()
+                raise ZmqNotSupportedError(f"only XPUB knows subscriptions, not {shown(self)}")
+            self._openDescriptor()
             return self._subscribers.when(checkTopic(topic))
         except Exception:
             return fail()
 
     def _asked(self) -> Subscriptions:
         if self._subscriptions is None:
-            raise ZmqNotSupportedError(f"only SUB and XSUB have subscriptions, not {self!r}")
+            raise ZmqNotSupportedError(f"only SUB and XSUB have subscriptions, not {shown(self)}")
         return self._subscriptions

@@ -9,6 +9,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, Optional
 
@@ -86,9 +87,7 @@ class NetworkTestCase(TransportTestCase):
             self.addCleanup(ip, "netns", "delete", name)
         self.namespace, self._theirs = names
         self.wire = Peer(self, program=_WIRE)
-        while not self.wire.lines:
-            pass  # it says the names of its ends at once
-        devices = self.wire.lines[0].split()
+        devices = self.ends()
         for name, device, address, peer in zip(names, devices, (OURS, THEIRS), (THEIRS, OURS)):
             ip("link", "set", device, "netns", name)
             ip("-n", name, "address", "add", address, "peer", peer, "dev", device)
@@ -100,6 +99,19 @@ class NetworkTestCase(TransportTestCase):
         self.addCleanup(os.close, kept)
         self.addCleanup(enter, f"/proc/self/fd/{kept}")
         enter(f"/run/netns/{self.namespace}")
+
+    def ends(self) -> list[str]:
+        """
+        Wait, without the reactor, until the wire is there.
+
+        :return: the names of its ends.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while not self.wire.lines:
+            if self.wire.hasEnded or time.monotonic() >= deadline:
+                self.fail("there is no wire: see what it has said")
+            time.sleep(0.01)
+        return self.wire.lines[0].split()
 
     async def order(self, order: str) -> None:
         """
