@@ -733,8 +733,9 @@ class ThreadlessTests(ClosingTestCase):
         """
         self.opened()
         self.connected(Patient, NOWHERE).sendWhenReady(b"12345").addErrback(lambda _: None)
-        text = await self.assertUnsent(self.factory.close(0.01), 1, 5)
-        self.assertIn("no thread can be started", text)
+        closed = self.factory.close(0.01)
+        await until(lambda: closed.called)
+        self.assertIn("no thread can be started", await self.assertUnsent(closed, 1, 5))
 
     async def test_shutdownMeanwhile(self) -> None:
         """

@@ -286,6 +286,16 @@ class LostTests(TransportTestCase):
         self.failureResultOf(opening[0], ZmqClosedError)
         self.assertFalse(socket.closed)
 
+    def test_shutdownMeanwhile(self) -> None:
+        """
+        Who hears that a message is lost may shut the factory down.
+        """
+        factory = ZmqFactory()
+        transport, protocol = self.opened(zmq.PUSH, factory=factory)
+        transport.writeMessage(b"x").addErrback(lambda failure: factory.shutdown())
+        transport.shutdown()
+        self.assertEqual((len(protocol.lost.events), factory.connections), (1, None))
+
     async def test_reactor(self) -> None:
         """
         The reactor tells its readers when it stops, or when a descriptor has
