@@ -66,8 +66,9 @@ class ZmqConnection(Monitored):
     :raise ZmqSocketError: there can be no more sockets, or libzmq refuses a
         setting.
 
-    Every method raises ``ZmqThreadError`` in another thread than the reactor's, and
-    ``ZmqForkedError`` in a child process of the one that made the connection.
+    The constructor, while the reactor runs, and every method raise ``ZmqThreadError`` in
+    another thread than the reactor's; every method raises ``ZmqForkedError`` in a child
+    process of the one that made the connection.
     """
 
     #: One of :mod:`zmq`'s socket types, such as ``zmq.PUSH``; set by

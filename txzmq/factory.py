@@ -199,6 +199,8 @@ class ZmqFactory:
     def registerForShutdown(self) -> None:
         """
         Shut the factory down when the reactor stops.
+
+        :raise ZmqThreadError: this is not the reactor's thread.
         """
         self._checkThread()
         if self._trigger is None and not self._isShutDown:

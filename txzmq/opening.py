@@ -83,8 +83,8 @@ def createZmqConnection(
         ``ZmqEndpointError`` if an endpoint cannot be opened, with
         ``ZmqOptionError`` if the socket is of another type, with
         ``ZmqClosedError`` if the factory is shut down, with ``ZmqSocketError``
-        if there can be no more sockets, and with what ``protocolFactory``
-        raises.
+        if there can be no more sockets, with ``ZmqThreadError`` while the reactor
+        runs in another thread, and with what ``protocolFactory`` raises.
     """
 
     def prepare(transport: ZmqTransport) -> None:
