@@ -33,7 +33,7 @@ _OPENING = {
     errno.EEXIST: "there is a file that is no socket; remove it, or choose another path",
     errno.EINVAL: "not an address; one looks like tcp://127.0.0.1:5555 or ipc:///tmp/socket",
     errno.EMFILE: "the process has too many open files; raise their number (ulimit -n)",
-    errno.ENAMETOOLONG: "File name too long; the path of a socket has 107 bytes at the most",
+    errno.ENAMETOOLONG: "File name too long; the path of a socket has at most 107 bytes",
     errno.ENODEV: "no such network interface",
     errno.EPROTONOSUPPORT: "libzmq was built without this transport, or there is none",
     zmq.ENOCOMPATPROTO: "this transport does not go with the type of the socket",

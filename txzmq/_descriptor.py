@@ -368,7 +368,7 @@ class Descriptor(Owned):
         Bind or connect.
 
         :return: the real address, without wildcards.
-        :raise ZmqEndpointError: it cannot be.
+        :raise ZmqEndpointError: that is not possible.
         """
         try:
             opened = openEndpoint(self.socket, endpointType, address)

@@ -39,7 +39,7 @@ def openEndpoint(
     """
     Bind or connect.
 
-    :raise ZmqEndpointError: it cannot be.
+    :raise ZmqEndpointError: that is not possible.
     """
     name = _checked(endpointType, address)
     isBinding = endpointType == "bind"

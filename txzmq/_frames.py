@@ -28,7 +28,7 @@ _MAX_PREFIXES = 1_000
 _MAX_PREFIX = 256
 
 #: The most bytes that the envelope of a request may have.  libzmq's routing
-#: ids have 255 at the most, so this leaves room for a client, three proxies on
+#: ids have at most 255, so this leaves room for a client, three proxies on
 #: the way, and a message id; it bounds what a peer can make a server remember.
 MAX_ENVELOPE = 1280
 

@@ -68,7 +68,7 @@ def subscriptionsOf(socketType: object) -> Optional[Subscriptions]:
 def checkTopic(topic: Any) -> bytes:
     """
     :return: the topic.
-    :raise ZmqFrameTypeError: it is none.
+    :raise ZmqFrameTypeError: it is not ``bytes``.
     """
     if not isinstance(topic, bytes):
         raise ZmqFrameTypeError(f"a subscription is bytes, not {topic!r:.80}")

@@ -59,7 +59,7 @@ class Lingering:
 
     def left(self) -> float:
         """
-        :return: how many seconds at the most those may send that are closed.
+        :return: for how many seconds at most those that are closed may send.
         """
         return max(0.0, self._until - monotonic())
 
@@ -71,7 +71,7 @@ class Lingering:
 
     def patience(self) -> Optional[float]:
         """
-        :return: how many seconds to block, at the most, when all is closed:
+        :return: for how many seconds to block, at most, when all is closed:
             ``None`` is without end.
         """
         if self._longest == inf:

@@ -60,7 +60,7 @@ class ZmqConnection(Monitored):
         first not NUL.  Peers that have equal ones lose messages, so leave it
         alone unless you need it.
     :raise ZmqEndpointError: the endpoint cannot be opened.
-    :raise ZmqOptionError: a setting has a value that cannot be.
+    :raise ZmqOptionError: a setting has an invalid value.
     :raise ZmqReactorError: the reactor cannot watch file descriptors.
     :raise ZmqClosedError: the factory is shut down.
     :raise ZmqSocketError: there can be no more sockets, or libzmq refuses a
@@ -100,27 +100,27 @@ class ZmqConnection(Monitored):
     tcpKeepaliveInterval: int = 0
 
     #: Milliseconds until a lost connection is tried again; 0 is libzmq's
-    #: default, 100, and -1 is never (``ZMQ_RECONNECT_IVL``).
+    #: default, 100, and -1 means never (``ZMQ_RECONNECT_IVL``).
     reconnectInterval: int = 100
 
     #: The most milliseconds that the interval may grow to, doubling each time;
-    #: 0 is no growth (``ZMQ_RECONNECT_IVL_MAX``).
+    #: 0 means no growth (``ZMQ_RECONNECT_IVL_MAX``).
     reconnectIntervalMax: int = 0
 
     #: Milliseconds between the pings by which a peer that has silently gone is
-    #: noticed; 0 is none (``ZMQ_HEARTBEAT_IVL``).
+    #: noticed; 0 means no pings (``ZMQ_HEARTBEAT_IVL``).
     heartbeatInterval: int = 0
 
     #: Milliseconds to wait for the answer to one, until the connection counts as
-    #: lost; 0 is as long as :attr:`heartbeatInterval` (``ZMQ_HEARTBEAT_TIMEOUT``).
+    #: lost; 0 means as long as :attr:`heartbeatInterval` (``ZMQ_HEARTBEAT_TIMEOUT``).
     heartbeatTimeout: int = 0
 
     #: Milliseconds after which the peer is to give up on us, if nothing comes from
-    #: us, in steps of 100; 0 is never (``ZMQ_HEARTBEAT_TTL``).
+    #: us, in steps of 100; 0 means never (``ZMQ_HEARTBEAT_TTL``).
     heartbeatTtl: int = 0
 
-    #: Whether a message may only go to a peer that is connected by now; else
-    #: libzmq also lets it wait for one that it is still connecting to.  Counts
+    #: Whether messages go only to peers that are connected; otherwise
+    #: libzmq also lets them wait for one that it is still connecting to.  Counts
     #: for endpoints opened later (``ZMQ_IMMEDIATE``).
     immediate: bool = False
 
@@ -279,7 +279,7 @@ class ZmqConnection(Monitored):
             or text to be encoded as UTF-8.
         :raise ZmqAgainError: nobody is there to take it, or too many messages
             wait.  It is a ``zmq.Again``.
-        :raise ZmqFrameError: it cannot be a message.
+        :raise ZmqFrameError: it is no valid message.
         :raise ZmqClosedError: the connection is closed.
         :raise ZmqSocketError: libzmq refused it for another reason.
         """

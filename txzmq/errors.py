@@ -98,7 +98,7 @@ def _both(cls: Any, python: Any) -> Any:
 
 class ZmqUsageError(ZmqSocketError):
     """
-    The program asks for what cannot be, and libzmq was not asked; ``errno`` is
+    The program asks for something invalid, and libzmq was not asked; ``errno`` is
     ``EINVAL``.
     """
 
@@ -213,7 +213,7 @@ class ZmqNotSupportedError(ZmqUsageError, NotImplementedError):
 
 class ZmqOptionError(ZmqUsageError, ValueError):
     """
-    A setting has a value that cannot be, or was changed when it is too late.
+    A setting has an invalid value, or was changed too late.
 
     :ivar name: the name of the setting.
     """
@@ -225,8 +225,8 @@ class ZmqOptionError(ZmqUsageError, ValueError):
 
 class ZmqFrameError(ZmqUsageError, ValueError):
     """
-    This cannot be a message: it has no frames, or one that would be
-    misunderstood at the other end.
+    This is no valid message: it has no frames, or one that the other end would
+    misunderstand.
     """
 
 

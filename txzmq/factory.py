@@ -172,7 +172,7 @@ class ZmqFactory:
         :raise ZmqClosedError: the factory is shut down, or closing, or inherited
             from another process.
         :raise ZmqSocketError: libzmq cannot make a socket, or not this one.
-        :raise ZmqOptionError: a setting has a value that cannot be.
+        :raise ZmqOptionError: a setting has an invalid value.
         """
         if self._isShutDown:
             raise factoryClosed()

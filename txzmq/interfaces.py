@@ -56,7 +56,7 @@ class IZmqFactory(Interface):
 
         :raise ZmqClosedError: the factory is shut down.
         :raise ZmqSocketError: there can be no more sockets.
-        :raise ZmqOptionError: a setting has a value that cannot be.
+        :raise ZmqOptionError: a setting has an invalid value.
         """
 
     def contextLost() -> None:
@@ -153,7 +153,7 @@ class IZmqTransport(IConsumer, IPushProducer, IZmqMonitored):
 
         :param parts: the frames, at least one; ``bytes``, or text to be encoded
             as UTF-8.
-        :raise ZmqFrameError: it cannot be a message; a ``ValueError``.
+        :raise ZmqFrameError: it is no valid message; a ``ValueError``.
         :raise ZmqSocketError: sockets of this type do not send, or not now
             (REP without a request).
         :raise ZmqClosedError: the transport is closing, or closed.
@@ -217,7 +217,7 @@ class IZmqTransport(IConsumer, IPushProducer, IZmqMonitored):
     def loseConnection() -> None:
         """
         Receive no more, send what waits, and close.  While a producer is
-        registered, this waits for it to unregister.  What has not left after
+        registered, this waits for it to unregister.  What libzmq has not taken after
         ``closeTimeout`` is lost, and ``connectionLost`` says so.
         """
 
@@ -264,7 +264,7 @@ class IZmqTransport(IConsumer, IPushProducer, IZmqMonitored):
     def unbind(address: str) -> None:
         """
         :param address: a real address, one of :meth:`bindings`.
-        :raise ZmqEndpointError: it is none.
+        :raise ZmqEndpointError: it is not one of them.
         """
 
     def bindings() -> frozenset[str]:
@@ -277,13 +277,13 @@ class IZmqTransport(IConsumer, IPushProducer, IZmqMonitored):
         Connect to an address, now or when somebody is there.
 
         :return: the address.
-        :raise ZmqEndpointError: it is none.
+        :raise ZmqEndpointError: it is invalid.
         """
 
     def disconnect(address: str) -> None:
         """
         :param address: one of :meth:`connections`.
-        :raise ZmqEndpointError: it is none.
+        :raise ZmqEndpointError: it is not one of them.
         """
 
     def connections() -> frozenset[str]:

@@ -259,7 +259,7 @@ def _setOption(transport: ZmqTransport, name: str, value: Any) -> None:
 
 def _checkSocket(socket: Any, zmqType: int) -> None:
     """
-    :raise ZmqOptionError: it is none, or closed, or of another type.
+    :raise ZmqOptionError: it is no socket, or closed, or of another type.
     """
     if not isinstance(socket, zmq.Socket):
         raise ZmqOptionError("zmqSocket", f"zmqSocket is a zmq.Socket, not {socket!r}")

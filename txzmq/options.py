@@ -144,7 +144,7 @@ def isSeconds(value: object) -> bool:
 def encode(name: str, value: object) -> Any:
     """
     :return: the value as libzmq takes it.
-    :raise ZmqOptionError: it is none that the setting can have.
+    :raise ZmqOptionError: the setting cannot have it.
     """
     try:
         return OPTIONS[name].encode(value)
@@ -158,7 +158,7 @@ def apply(setOption: Callable[[int, Any], None], name: str, value: object) -> No
 
     :param setOption: sets an option of a socket.
     :param value: as the user wrote it.
-    :raise ZmqOptionError: the value cannot be.
+    :raise ZmqOptionError: the value is invalid.
     """
     encoded = encode(name, value)
     if encoded is None:

@@ -23,7 +23,7 @@ class ZmqPushConnection(ZmqConnection):
 
         :param message: one frame or an iterable of frames.
         :raise ZmqAgainError: no puller is there, or their queues are full.
-        :raise ZmqFrameError: it cannot be a message.
+        :raise ZmqFrameError: it is no valid message.
         :raise ZmqClosedError: the connection is closed.
         """
         self.send(message)

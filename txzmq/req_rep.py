@@ -97,7 +97,7 @@ class ZmqREQConnection(ZmqConnection):
         :return: fires with the list of the frames of the reply.  It fails with
             ``ZmqRequestTimeoutError`` if there is none in time, with
             ``ZmqClosedError`` if the connection is closed before, with
-            ``ZmqOptionError`` if the timeout is none, and with what
+            ``ZmqOptionError`` if the timeout is invalid, and with what
             :meth:`send` raises if the request cannot be sent.  Cancel it
             to wait no longer; the server may get the request all the same.
         """
@@ -199,8 +199,8 @@ class ZmqREPConnection(ZmqConnection):
     socketType = zmq.ROUTER
 
     #: How many requests to remember that are not answered yet, for programs
-    #: that do not keep the ``messageId`` object itself; beyond, the oldest is
-    #: forgotten.
+    #: that do not keep the ``messageId`` object itself; beyond, the oldest
+    #: sixteenth is forgotten.
     maxPendingReplies: int = 10_000
 
     def __init__(
@@ -225,7 +225,7 @@ class ZmqREPConnection(ZmqConnection):
         :param messageId: what :meth:`gotMessage` got.
         :param messageParts: the frames of the reply.
         :raise ZmqReplyError: there is no such request, or it has been answered.
-        :raise ZmqFrameError: it cannot be a message.
+        :raise ZmqFrameError: it is no valid message.
         :raise ZmqSocketError: libzmq refused it; the request is still to be
             answered.
         :raise ZmqClosedError: the connection is closed.
@@ -244,7 +244,7 @@ class ZmqREPConnection(ZmqConnection):
 
     def messageReceived(self, message: list[bytes]) -> object:
         """
-        Pass a request to :meth:`gotMessage`.  What is none is logged and
+        Pass a request to :meth:`gotMessage`.  Anything else is logged and
         dropped.
         """
         try:

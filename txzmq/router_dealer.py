@@ -25,7 +25,7 @@ class ZmqBase(ZmqConnection):
         Send a message of one frame.
 
         :raise ZmqAgainError: no peer is there, or their queues are full.
-        :raise ZmqFrameError: it cannot be a message.
+        :raise ZmqFrameError: it is no valid message.
         :raise ZmqClosedError: the connection is closed.
         """
         # Bytes as they are take the short way.
@@ -67,7 +67,7 @@ class ZmqRouterConnection(ZmqBase):
     (``ZMQ_ROUTER``).
 
     A message for a peer that is not there, or that has no room for it, is
-    dropped, as libzmq does it.
+    dropped, as libzmq does it, unless ``ROUTER_MANDATORY`` is set on the socket.
     """
 
     socketType = zmq.ROUTER
@@ -82,7 +82,7 @@ class ZmqRouterConnection(ZmqBase):
         :raise ZmqSocketError: libzmq refused it, as it does when
             ``ROUTER_MANDATORY`` is set on the socket: ``ZmqAgainError`` if the
             queue for this peer is full, and without a route to it.
-        :raise ZmqFrameError: it cannot be a message.
+        :raise ZmqFrameError: it is no valid message.
         :raise ZmqClosedError: the connection is closed.
         """
         self.send([toBytes(recipientId, "recipientId"), toBytes(message, "message")])
