@@ -1,18 +1,24 @@
 """
-What is done to a socket besides sending and receiving: its options, and the events
-that libzmq is to report of it.
+What is done to a socket besides sending and receiving: its options, the events that
+libzmq is to report of it, and how long it lingers.
 """
 
 from __future__ import annotations
 
 from itertools import count
-from typing import Union
+from math import inf
+from time import monotonic
+from typing import Optional, Union
 
 import zmq
 
 from ._advice import socketError
 from ._callbacks import shown
 from .errors import ZmqOptionError, ZmqSocketError
+
+#: Those that have nothing to send, but for subscriptions, which are of no use to
+#: anybody when the socket is closed.
+_READ_ONLY = frozenset({zmq.PULL, zmq.SUB})
 
 #: Makes the address of each monitor another.
 _serial = count()
@@ -81,3 +87,29 @@ def openMonitor(socket: zmq.Socket[bytes], events: int) -> zmq.Socket[bytes]:
     except zmq.ZMQError as error:
         raise socketError(error) from error
     return pair
+
+
+def lingerUntil(
+    socket: zmq.Socket[bytes], linger: Optional[int], until: float
+) -> tuple[Optional[int], Optional[float]]:
+    """
+    :param linger: how long libzmq holds what a socket has not sent when it is closed, in
+        milliseconds; ``None`` as it is set.
+    :param until: when it is to let go of that at the latest, by ``time.monotonic``.
+    :return: for how many milliseconds libzmq is to hold what it has, and when
+        that will be over.
+    """
+    try:
+        if socket.getsockopt(zmq.TYPE) in _READ_ONLY:
+            return 0, None
+        if linger is None:
+            linger = int(socket.getsockopt(zmq.LINGER))
+    except zmq.ZMQError:
+        # Somebody has closed it, or terminated its context.
+        return linger, None
+    now = monotonic()
+    left = max(0, until - now)
+    if left < (inf if linger < 0 else linger / 1000):
+        # A little more, so that what libzmq gives up is known to be late.
+        return int(left * 1000) + 2 * (left > 0), now + left
+    return linger, inf if linger < 0 else now + linger / 1000

@@ -35,9 +35,9 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import repeat
-from math import inf, isnan
-from time import monotonic, perf_counter
-from typing import Any, NamedTuple, NoReturn, Optional, Protocol, Union
+from math import inf
+from time import perf_counter
+from typing import Any, NoReturn, Optional, Protocol, Union
 
 import zmq
 from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReadDescriptor
@@ -49,8 +49,9 @@ from zmq.backend import zmq_poll
 
 from . import _ipc
 from ._advice import goneError, sendError
+from ._budget import DEFAULT_BUDGET, ReadBudget, checkBudget
 from ._callbacks import shown, watch
-from ._control import getOption, openMonitor, setOption
+from ._control import getOption, lingerUntil, openMonitor, setOption
 from ._endpoints import closeEndpoint, openEndpoint
 from ._more import Answer, Ask, asker
 from ._owner import Owned, checkThread, keep
@@ -71,10 +72,6 @@ _POLLOUT = int(zmq.POLLOUT)
 
 #: Socket types that never have anything to read.
 _WRITE_ONLY = frozenset({zmq.PUSH, zmq.PUB})
-
-#: Those that have nothing to send, but for subscriptions, which are of no use to
-#: anybody when the socket is closed.
-_READ_ONLY = frozenset({zmq.PULL, zmq.SUB})
 
 #: Those that may receive only at times, and the former.
 _ASK_FIRST = _WRITE_ONLY | {zmq.REQ, zmq.REP}
@@ -98,50 +95,6 @@ _MAX_STRIDE = 16
 #: received: else they no longer fit the processor's caches, and throughput falls
 #: to a third.
 _STRIDE_BYTES = 32_768
-
-
-class ReadBudget(NamedTuple):
-    """
-    How much a connection may read before the reactor goes round.
-    """
-
-    #: Messages per turn; the clock usually ends a turn first.
-    messages: int = 10_000
-
-    #: Seconds per read.  A turn may have two of them, one that goes on and one
-    #: because of a signal, so timers are kept within a millisecond; a shorter
-    #: time would be lost for the throughput.
-    seconds: float = 0.0005
-
-    #: Bytes per turn, as far as samples tell; the clock usually ends it first.
-    bytes: int = 8_388_608
-
-
-_DEFAULT_BUDGET = ReadBudget()
-
-
-def checkBudget(budget: object) -> None:
-    """
-    :raise ZmqOptionError: one cannot read with it.
-    """
-    if not _isBudget(budget):
-        raise ZmqOptionError(
-            "readBudget",
-            "readBudget is a ReadBudget: a whole number of messages, seconds, and bytes;"
-            f" not {shown(budget)}",
-        )
-
-
-def _isBudget(budget: object) -> bool:
-    # Also one of nothing, or less: a turn reads one message at least.
-    if not isinstance(budget, tuple):
-        return False
-    try:
-        messages, seconds, size = budget
-        # NaN is never over, and some whole numbers are too large to be added to a time.
-        return isinstance(messages, int) and not isnan(seconds) and not isnan(size)
-    except (OverflowError, TypeError, ValueError):
-        return False
 
 
 class Receiver(Protocol):
@@ -231,7 +184,7 @@ class Descriptor(Owned):
         # Made when needed: idle connections shall cost little.
         self._asker: Optional[tuple[Ask, Answer]] = None
         # Those that were right and wrong last.
-        self._budget = _DEFAULT_BUDGET
+        self._budget = DEFAULT_BUDGET
         self._complaint = ""
         self._files: Optional[dict[str, _ipc.SocketFile]] = None
         self._closed = False
@@ -276,7 +229,7 @@ class Descriptor(Owned):
             ``None`` where that is not our business.
         """
         isOurs = not self.isInherited
-        linger, gone = self._lingerUntil(linger, until) if isOurs else (linger, None)
+        linger, gone = lingerUntil(self.socket, linger, until) if isOurs else (linger, None)
         self._closed = self._halted = True
         self.flush = None
         socket = self.socket
@@ -304,28 +257,6 @@ class Descriptor(Owned):
             else:
                 keep(socket)
         return gone
-
-    def _lingerUntil(
-        self, linger: Optional[int], until: float
-    ) -> tuple[Optional[int], Optional[float]]:
-        """
-        :return: for how many milliseconds libzmq is to hold what it has, and when
-            that will be over.
-        """
-        try:
-            if self.socket.getsockopt(zmq.TYPE) in _READ_ONLY:
-                return 0, None
-            if linger is None:
-                linger = int(self.socket.getsockopt(zmq.LINGER))
-        except zmq.ZMQError:
-            # Somebody has closed it, or terminated its context.
-            return linger, None
-        now = monotonic()
-        left = max(0, until - now)
-        if left < (inf if linger < 0 else linger / 1000):
-            # A little more, so that what libzmq gives up is known to be late.
-            return int(left * 1000) + 2 * (left > 0), now + left
-        return linger, inf if linger < 0 else now + linger / 1000
 
     def disown(self) -> None:
         """
@@ -574,7 +505,7 @@ class Descriptor(Owned):
                     reader=shown(self._reader),
                     error=error,
                 )
-            return _DEFAULT_BUDGET
+            return DEFAULT_BUDGET
         self._budget = budget
         return budget
 

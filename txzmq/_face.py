@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Optional
 import zmq
 from twisted.python.failure import Failure
 
-from ._descriptor import Descriptor, ReadBudget
+from ._budget import ReadBudget
+from ._descriptor import Descriptor
 from .errors import ZmqClosedError
 from .interfaces import IZmqFactory
 

@@ -25,8 +25,9 @@ from twisted.python.failure import Failure
 from zmq import ZMQError
 from zope.interface import implementer
 
+from ._budget import ReadBudget, checkBudget
 from ._callbacks import shown
-from ._descriptor import Descriptor, ReadBudget, checkBudget, checkReactor
+from ._descriptor import Descriptor, checkReactor
 from ._face import noteLoss
 from ._frames import Message, toFrames
 from ._outbox import Outbox
