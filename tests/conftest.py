@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from functools import wraps
-from importlib.metadata import version
+from importlib.metadata import distributions
 from inspect import iscoroutinefunction
 from typing import Any, Optional
 
@@ -78,8 +78,10 @@ def _versions() -> Iterator[str]:
         )
     )
     yield f"Twisted {twisted.version.public()}"
+    # Not asked for by name: old Pythons do not find one with a dot.
+    installed = {found.metadata["Name"]: found.version for found in distributions()}
     for package in ("pyzmq", "zope.interface"):
-        yield f"{package} {version(package)}"
+        yield f"{package} {installed[package]}"
     yield f"libzmq {zmq.zmq_version()}"
     yield f"reactor {_reactor or reactors.DEFAULT}"
     yield from reactors.versions()
