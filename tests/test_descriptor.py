@@ -11,6 +11,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import zmq
@@ -90,6 +91,7 @@ WRONG_BUDGETS: Any = (
     ReadBudget(seconds=float("nan")),
     ReadBudget(seconds=10**400),
     ReadBudget(bytes="many"),  # type: ignore[arg-type]
+    ReadBudget(seconds=Decimal("0.001")),  # type: ignore[arg-type]
     (5, 0.1),
     (5, 0.1, 6, 7),
     [5, 0.1, 6],

@@ -26,6 +26,7 @@ from txzmq import (
     ZmqPushConnection,
     ZmqREQConnection,
     ZmqSubConnection,
+    ZmqThreadError,
     ZmqUnsentError,
     createZmqConnection,
 )
@@ -423,6 +424,44 @@ class CloseTests(ClosingTestCase):
             len([linger for linger in lingers if linger > PATIENCE * 1001]), 0, lingers
         )
 
+    async def test_eachOther(self) -> None:
+        """
+        Connections that close each other are closed once, quietly, and each has all
+        the time that there is.
+        """
+        lingers = self.lingers()
+
+        class Mutual(Patient):
+            def connectionLost(self, reason: Failure) -> None:
+                super().connectionLost(reason)
+                for other in all_:
+                    other.shutdown()
+
+        all_ = [self.connected(Mutual, NOWHERE) for _ in range(3)]
+        texts = self.logged()
+        await self.factory.close(PATIENCE)
+        self.assertEqual((texts, len(lingers)), ([], 3))
+
+    async def test_hurriedElsewhere(self) -> None:
+        """
+        A factory that is closing is not shut down by another thread.
+        """
+        ((push, taken), (transport, _)) = self.waiting(NOWHERE)
+        closed = self.factory.close(PATIENCE)
+        await self.assertFailure(inThread(self.factory.shutdown), ZmqThreadError)
+        self.assertEqual((push.fd >= 0, transport.fileno() >= 0, taken.called), (True, True, False))
+        self.factory.shutdown()
+        await self.assertUnsent(closed, 2, 10)
+
+    async def test_aborted(self) -> None:
+        """
+        To lose what a transport has, while its factory closes, is what was wanted.
+        """
+        transport = self.transport(NOWHERE)
+        closed = self.factory.close(PATIENCE)
+        transport.abortConnection()
+        await closed
+
     async def test_subscriber(self) -> None:
         """
         A subscription that has nobody to go to is nothing that waits to be sent.
@@ -667,7 +706,22 @@ class BoundTests(ClosingTestCase):
             self.transport(NOWHERE, immediate=0).writeSequence([b"1", b"12345"])
 
         text = await self.assertUnsent(self.stopped(push), 1, 5)
-        self.assertIn("libzmq has given up what it had", text)
+        self.assertIn("libzmq may have given up what it had", text)
+
+    async def test_socketOfTheUser(self) -> None:
+        """
+        What was made in the context by somebody else gets the ``lingerPeriod``, too.
+        """
+        waits = self.joins()
+        factory = ZmqFactory()
+        factory.lingerPeriod = 2000
+        socket = factory.context.socket(zmq.PUSH)
+        opening = createZmqConnection(Recording, zmq.PUSH, zmqSocket=socket, factory=factory)
+        transport, _ = self.successResultOf(opening)
+        socket.linger = -1
+        transport.abortConnection()
+        factory.shutdown()
+        self.assertGreaterEqual(waits[0], 2)
 
     async def test_lostBefore(self) -> None:
         """

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 import zmq
@@ -369,6 +370,17 @@ class RemovedTests(IpcTestCase):
         pull.shutdown()
         self.assertTrue(self.gone())
         self.assertFalse(os.path.exists(other[len("ipc://") :]))
+
+    def test_nowhere(self) -> None:
+        """
+        A path cannot be found from a directory that has been removed.
+        """
+        directory = tempfile.mkdtemp()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(directory)
+        os.rmdir(directory)
+        error = self.assertRaises(ZmqEndpointError, self.bound, ZmqPullConnection, "ipc://x")
+        self.assertEqual(error.errno, errno.ENOENT)
 
     def test_child(self) -> None:
         """

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import get_ident
+from threading import Event, Thread, get_ident
 from typing import Any, Callable
 from unittest import mock
 
@@ -197,7 +197,22 @@ class OtherThreadTests(ZmqTestCase):
             refused = pool.submit(self.factory.close).exception()
         self.assertIsInstance(refused, ZmqThreadError)
         await closed
-        await inThread(self.factory.close)
+        # A thread cannot hand over a Deferred.
+        await inThread(lambda: self.successResultOf(self.factory.close()))
+
+    async def test_twoReactors(self) -> None:
+        """
+        Whoever is called by the global reactor is in the right thread, also if another
+        one was started later somewhere else, which is all that Twisted remembers.
+        """
+        release = Event()
+        self.addCleanup(release.set)
+        other = Thread(target=release.wait, args=(PATIENCE,))
+        other.start()
+        self.patch(threadable, "ioThread", other.ident)
+        self.assertTrue(self.bound(ZmqPullConnection).boundAddresses)
+        release.set()
+        other.join()
 
     async def test_making(self) -> None:
         """

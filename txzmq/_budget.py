@@ -50,7 +50,14 @@ def _isBudget(budget: object) -> bool:
         return False
     try:
         messages, seconds, size = budget
+    except ValueError:
+        return False
+    return isinstance(messages, int) and _isNumber(seconds) and _isNumber(size)
+
+
+def _isNumber(value: object) -> bool:
+    try:
         # NaN is never over, and some whole numbers are too large to be added to a time.
-        return isinstance(messages, int) and not isnan(seconds) and not isnan(size)
-    except (OverflowError, TypeError, ValueError):
+        return isinstance(value, (int, float)) and not isnan(value)
+    except OverflowError:
         return False

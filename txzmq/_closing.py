@@ -23,9 +23,9 @@ from .interfaces import IZmqReactor
 
 log = Logger()
 
-_GIVEN_UP = "libzmq has given up what it had"
+_GIVEN_UP = "libzmq may have given up what it had"
 
-_BUSY = "not all was closed by the deadline, when libzmq has given up what it had"
+_BUSY = "not all was closed by the deadline, when libzmq gave up what it had"
 
 _NO_THREAD = "the context is not terminated: no thread can be started for that"
 
@@ -50,10 +50,12 @@ class Closable(Protocol):
         The context will be terminated.
         """
 
-    def _closeWhenSent(self, until: float, close: Callable[[Any], None]) -> None:
+    #: When libzmq is to let go of what it has at the latest, by ``time.monotonic``.
+    _until: float
+
+    def _closeWhenSent(self, close: Callable[[Any], None]) -> None:
         """
         Receive nothing any more; close when nothing waits, or have it closed.
-        From now on, libzmq holds nothing longer than ``until``.
         """
 
     def _closeSocket(self) -> None:
@@ -130,8 +132,11 @@ class Closing:
         if self._seconds is not None:
             self._timer = self._reactor.callLater(self._seconds, self._tooLate)
         for connection in list(connections):
+            # All, before the first one closes, which may close others.
+            connection._until = self._until
+        for connection in list(connections):
             try:
-                connection._closeWhenSent(self._until, self._shut)
+                connection._closeWhenSent(self._shut)
             except Exception:
                 log.failure("Error while closing {connection}", connection=shown(connection))
                 self._shut(connection)
@@ -166,7 +171,11 @@ class Closing:
         """
         The reactor stops, or the factory shall: wait, blocking, for what there is to
         wait for, but not longer than for a factory that was not closing.
+
+        :raise ZmqThreadError: this is not the reactor's thread.
         """
+        for connection in list(self._open):
+            connection._claimToClose()
         self._isBlocking = True
         for connection in list(self._open):
             self._shut(connection)

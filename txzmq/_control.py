@@ -107,6 +107,8 @@ def lingerUntil(
     except zmq.ZMQError:
         # Somebody has closed it, or terminated its context.
         return linger, None
+    if linger == 0:
+        return 0, None
     now = monotonic()
     left = max(0, until - now)
     if left < (inf if linger < 0 else linger / 1000):

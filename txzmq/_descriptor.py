@@ -694,7 +694,7 @@ class Descriptor(Owned):
         self, send: SendFrame, frames: Sequence[bytes], error: Optional[zmq.ZMQError]
     ) -> None:
         try:
-            insist(send, frames, error, self._hasRoom)
+            insist(send, frames, error, self.hasRoom)
         except ZmqSocketError:
             raise
         except zmq.ZMQError as final:
@@ -702,7 +702,10 @@ class Descriptor(Owned):
         finally:
             del error
 
-    def _hasRoom(self) -> bool:
+    def hasRoom(self) -> bool:
+        """
+        :return: whether libzmq takes a message now; of routing sockets, for somebody.
+        """
         return not self._closed and bool(self._poll(_POLLOUT))
 
     def _poll(self, events: int) -> int:

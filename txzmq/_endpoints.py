@@ -42,11 +42,11 @@ def openEndpoint(
     :raise ZmqEndpointError: that is not possible.
     """
     name = _checked(endpointType, address)
-    isBinding = endpointType == "bind"
-    path = _ipc.pathOf(name) if isBinding else None
+    path = None
     try:
-        if isBinding:
+        if endpointType == "bind":
             checkForBinding(name)
+            path = _ipc.pathOf(name)
         if path is not None:
             _ipc.checkFree(path)
         getattr(socket, endpointType)(name)

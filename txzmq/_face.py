@@ -7,6 +7,7 @@ monitor is the same.)
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from typing import TYPE_CHECKING, Any, Optional
 
 import zmq
@@ -52,6 +53,10 @@ class Face(Reader):
     """
     A socket as programs see it: open or closed, one thread's, and a factory's.
     """
+
+    # Until when libzmq may hold what it has not sent, by ``time.monotonic``: set when
+    # the factory closes.
+    _until: float = inf
 
     if TYPE_CHECKING:
 

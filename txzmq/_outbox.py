@@ -193,8 +193,11 @@ class Outbox:
         :param until: when to give up, by ``time.monotonic``.
         :raise zmq.ZMQError: the socket is gone.
         """
-        while monotonic() < until and self._flush(perf_counter() + _FLUSH_SECONDS, inf):
-            pass
+        isGoing = True
+        while isGoing and monotonic() < until:
+            # To ask makes libzmq look: what it refuses then is refused for good.
+            self._descriptor.hasRoom()
+            isGoing = self._flush(perf_counter() + _FLUSH_SECONDS, inf)
 
     def _flush(self, deadline: float, failures: float) -> bool:
         sent = False

@@ -30,6 +30,8 @@ import os
 import sys
 from collections.abc import Callable
 from threading import RLock, get_ident, local
+from types import FrameType
+from typing import Optional
 from weakref import WeakSet
 
 from twisted.python import threadable
@@ -158,8 +160,22 @@ def checkThread(reactor: object) -> None:
         and reactor is sys.modules.get("twisted.internet.reactor")
         and not _isReactors(get_ident())
         and any(map(_isReactors, sys._current_frames()))
+        and not _isWithin(reactor)
     ):
         raise ZmqThreadError()
+
+
+def _isWithin(reactor: object) -> bool:
+    """
+    :return: whether we are called by this reactor.  Twisted remembers the thread of
+        the one only that was started last.
+    """
+    frame: Optional[FrameType] = sys._getframe()
+    while frame is not None:
+        if frame.f_locals.get("self") is reactor:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def keep(inherited: object) -> None:

@@ -28,7 +28,7 @@ from ._owner import keep
 GRACE = 1.0
 
 #: The same where libzmq may go on sending for longer, and to wait would help nobody.
-MARGIN = 0.1
+MARGIN = 0.5
 
 _FOREIGN = "a socket that is not ours is open in it"
 
@@ -132,7 +132,8 @@ class Termination:
         """
         :return: what keeps it.
         """
-        return _SENDING if self._lingering.left() > 0 else _FOREIGN
+        isSending = self._lingering.left() > 0 and not self._hasSockets()
+        return _SENDING if isSending else _FOREIGN
 
     def _hasSockets(self) -> bool:
         """

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
-from math import inf
 from typing import Any, Optional, Union
 
 import zmq
@@ -141,8 +140,8 @@ class ZmqConnection(Monitored):
     # Made when it is needed.
     _outbox: Optional[Outbox] = None
 
-    # How long libzmq holds what it has, and until when; as Descriptor.close takes it.
-    _holding: tuple[Optional[int], float] = (None, inf)
+    # How long libzmq holds what it has, in milliseconds; as Descriptor.close takes it.
+    _linger: Optional[int] = None
 
     def __init__(
         self,
@@ -416,11 +415,13 @@ class ZmqConnection(Monitored):
         self.connectionLost(reason)
 
     def _closeSocket(self) -> None:
+        if self._descriptor is None:
+            return
         # Asked for now: to show us may need the socket, and the factory.
         text = f"{shown(self)} was closed"
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
-            return
+            return  # which has closed us
         outbox, self._outbox = self._outbox, None
         factory, self.factory = self.factory, None
         peers, until = self._peers, None
@@ -429,7 +430,7 @@ class ZmqConnection(Monitored):
             try:
                 self._stopMonitor()
             finally:
-                until = descriptor.close(*self._holding)
+                until = descriptor.close(self._linger, self._until)
         finally:
             factory.socketClosed(until, *((0, 0) if outbox is None else outbox.unsent))
             if factory.connections is not None:
@@ -438,14 +439,15 @@ class ZmqConnection(Monitored):
             if outbox is not None:
                 outbox.close(lambda: ZmqClosedError(text=text))
 
-    def _closeWhenSent(self, until: float, close: Callable[[Any], None]) -> None:
+    def _closeWhenSent(self, close: Callable[[Any], None]) -> None:
         def finish() -> None:
             # All the time that is left then; whoever closes us earlier means it.
-            self._holding = (-1, until)
+            self._linger = -1
             close(self)
 
-        self._openDescriptor().pause()
-        self._holding = (None, until)
+        if self._descriptor is None:
+            return
+        self._descriptor.pause()
         if self._outbox is not None and len(self._outbox.queue):
             self._outbox.emptied = finish
         else:

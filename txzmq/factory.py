@@ -129,6 +129,8 @@ class ZmqFactory:
         context = self._shared.get()
         if context is None and not self._isShutDown:
             settings = {option: self._setting(name) for name, option in _CONTEXT_OPTIONS.items()}
+            # Sockets may be made in it that we do not open.
+            self._shared.lingering.opened(self._setting("lingerPeriod"))
             context = self._shared.make(settings)
         return context
 
@@ -214,7 +216,7 @@ class ZmqFactory:
         are sent that wait for it, but no longer than the longest
         :attr:`lingerPeriod` that one of the connections was opened with, also
         if :meth:`close` has given them more time; and a second more if a
-        socket that is not ours is open in the context, or a tenth if libzmq
+        socket that is not ours is open in the context, or half of one if libzmq
         may take longer to send what it has of sockets that were closed before.
         Can be called at any time and more than once.
 
@@ -248,7 +250,7 @@ class ZmqFactory:
         :return: fires when all has been sent and the context is terminated.  It
             fails with ``ZmqUnsentError`` if that was not so in time: at the
             deadline; a second later if a socket that is not ours is open in
-            the context, a tenth later if libzmq may take longer to send what it
+            the context, half of one later if libzmq may take longer to send what it
             has of sockets that were closed before; and at once if no thread
             can be started, since nobody knows then.
         :raise ZmqThreadError: this is not the reactor's thread.

@@ -69,7 +69,7 @@ class IZmqFactory(Interface):
         A connection has closed its socket.
 
         :param until: when libzmq will have let go of what it has not sent, by
-            ``time.monotonic``; ``inf`` if it need not, ``None`` if nobody knows.
+            ``time.monotonic``; ``inf`` if it need not, ``None`` if there is nothing to know.
         :param messages: how many waited in the connection, and are lost.
         :param size: their bytes.
         """

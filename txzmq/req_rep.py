@@ -182,7 +182,7 @@ class ZmqREQConnection(ZmqConnection):
         self._requests.fail(msgId, ZmqRequestTimeoutError(msgId, text))
 
     def _closeSocket(self) -> None:
-        text = f"{shown(self)} was closed before the reply came"
+        text = "" if self._descriptor is None else f"{shown(self)} was closed before the reply came"
         try:
             super()._closeSocket()
         finally:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
-from math import inf
 from typing import Any, Optional, Union
 
 import zmq
@@ -106,8 +105,6 @@ class ZmqTransport(Monitored):
         self._factory = factory
         self._whenClosed = whenClosed
         self._ending = Ending(reactor)
-        # When the factory closes: until when libzmq holds what it has, at the latest.
-        self._until = inf
         self._endpoints: set[tuple[str, str]] = set()
         self._production: Optional[Production] = None
         self._pauses = Pauses(self._pauseReading)
@@ -315,9 +312,13 @@ class ZmqTransport(Monitored):
         Send what waits, and close.
         """
         self._claimToClose()
+        if self._ending.state is OPEN:
+            checkTimeout(self.closeTimeout)
+            self._lose(self.closeTimeout)
+
+    def _lose(self, seconds: Optional[float]) -> None:
         if self._descriptor is None or self._ending.state is not OPEN:
             return
-        checkTimeout(self.closeTimeout)
         self._outbox.refuse()
         if self._type == zmq.REQ:
             # It can send only after it has received.
@@ -325,7 +326,7 @@ class ZmqTransport(Monitored):
             self._pauses.remove("user")
         else:
             self._pauses.add("closing")
-        self._ending.close(self.closeTimeout, self._tooLate)
+        self._ending.close(seconds, self._tooLate)
         self._closeIfDone()
 
     def abortConnection(self) -> None:
@@ -346,12 +347,9 @@ class ZmqTransport(Monitored):
         self._claimToClose()
         self.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
 
-    def _closeWhenSent(self, until: float, close: Callable[[Any], None]) -> None:
-        self._until = until
-        if self._ending.state is OPEN:
-            # The factory sees to the time.
-            self.closeTimeout = None
-            self.loseConnection()
+    def _closeWhenSent(self, close: Callable[[Any], None]) -> None:
+        # The factory sees to the time.
+        self._lose(None)
 
     def connectionLost(self, reason: Failure) -> None:
         """
