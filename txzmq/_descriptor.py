@@ -706,7 +706,9 @@ class Descriptor(Owned):
         """
         :return: whether libzmq takes a message now; of routing sockets, for somebody.
         """
-        return not self._closed and bool(self._poll(_POLLOUT))
+        # Asked about its parent's socket, libzmq would answer a child process never.
+        isOurs = not self._closed and not self.isInherited
+        return isOurs and bool(self._poll(_POLLOUT))
 
     def _poll(self, events: int) -> int:
         ready: list[tuple[Any, int]] = zmq_poll([(self.socket, events)], 0)
