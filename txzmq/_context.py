@@ -20,6 +20,10 @@ from .errors import ZmqForkedError
 #: Error numbers of a context that cannot have more sockets.
 _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
+#: How often to ask, since pyzmq looks for the reason of a refusal so late that whoever
+#: traces or profiles the program may have left another one.
+_QUESTIONS = 3
+
 #: All that pyzmq knows.
 _SOCKET_TYPES = frozenset(zmq.SocketType)
 
@@ -120,11 +124,14 @@ class SharedContext:
         context = self._context
         if context is None or not self.isInUse or self._isLost or not self.isOurs:
             return
-        try:
-            context.socket(zmq.PAIR).close(0)
-        except zmq.ZMQError as error:
-            if error.errno not in _SCARCE:
-                self.lose()
+        for _ in range(_QUESTIONS):
+            try:
+                context.socket(zmq.PAIR).close(0)
+                return
+            except zmq.ZMQError as error:
+                if error.errno in _SCARCE:
+                    return
+        self.lose()
 
     def terminate(self, done: Callable[[], object]) -> Optional[Termination]:
         """
