@@ -205,6 +205,7 @@ class OtherThreadTests(ZmqTestCase):
         Whoever is called by the global reactor is in the right thread, also if another
         one was started later somewhere else, which is all that Twisted remembers.
         """
+        await turns()
         release = Event()
         self.addCleanup(release.set)
         other = Thread(target=release.wait, args=(PATIENCE,))

@@ -415,13 +415,12 @@ class ZmqConnection(Monitored):
         self.connectionLost(reason)
 
     def _closeSocket(self) -> None:
-        if self._descriptor is None:
+        descriptor = self._descriptor
+        if descriptor is None:
             return
         # Asked for now: to show us may need the socket, and the factory.
         text = f"{shown(self)} was closed"
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is None:
-            return  # which has closed us
+        self._descriptor = None
         outbox, self._outbox = self._outbox, None
         factory, self.factory = self.factory, None
         peers, until = self._peers, None
