@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Optional, Union
 
 import zmq
@@ -372,11 +373,10 @@ class ZmqTransport(Monitored):
         self._end()
 
     def _flush(self) -> None:
-        try:
+        # There may be no socket any more to send to.
+        with suppress(zmq.ZMQError):
             # Too late, libzmq would drop it, and nobody could count it any more.
             self._outbox.flushUntil(self._until)
-        except zmq.ZMQError:
-            pass  # there is no socket to send to
 
     def _closeIfDone(self) -> None:
         if self._production is None and self._hasRoom() and self._ending.finish():
