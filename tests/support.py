@@ -214,6 +214,22 @@ class ZmqTestCase(TestCase):
         raw = self.raw(socketType, connection.boundAddresses[0], self.factory.context)
         return connection, raw
 
+    def lingers(self) -> list[Any]:
+        """
+        :return: gets the milliseconds with which sockets that push are closed from now
+            on.
+        """
+        lingers: list[Any] = []
+        close = zmq.Socket.close
+
+        def observed(socket: Any, linger: Any = None) -> None:
+            if socket.type == zmq.PUSH:
+                lingers.append(linger)
+            close(socket, linger)
+
+        self.patch(zmq.Socket, "close", observed)
+        return lingers
+
     def logged(self) -> list[str]:
         """
         :return: a list that gets the text of everything that is logged from

@@ -369,22 +369,6 @@ class CloseTests(ClosingTestCase):
         self.assertIn("not all was closed by the deadline", text)
         self.assertEqual(len(Producer.stopProducing.events), 1)
 
-    def lingers(self) -> list[Any]:
-        """
-        :return: gets the milliseconds with which sockets that push are closed from now
-            on.
-        """
-        lingers: list[Any] = []
-        close = zmq.Socket.close
-
-        def observed(socket: Any, linger: Any = None) -> None:
-            if socket.type == zmq.PUSH:
-                lingers.append(linger)
-            close(socket, linger)
-
-        self.patch(zmq.Socket, "close", observed)
-        return lingers
-
     async def test_lateLinger(self) -> None:
         """
         At the deadline libzmq lets go of what it has.

@@ -220,15 +220,7 @@ class TimeoutTests(TransportTestCase):
         """
         What libzmq has then it holds for the ``lingerPeriod`` only.
         """
-        lingers: list[Any] = []
-        close = zmq.Socket.close
-
-        def observed(socket: Any, linger: Any = None) -> None:
-            if socket.type == zmq.PUSH:
-                lingers.append(linger)
-            close(socket, linger)
-
-        self.patch(zmq.Socket, "close", observed)
+        lingers = self.lingers()
         self.factory.lingerPeriod = 7
         clock, transport, _ = self.waiting(5)
         transport.write(b"x")
