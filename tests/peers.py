@@ -9,6 +9,7 @@ lines on their standard output:
     python peers.py ask ADDRESS
     python peers.py pester ADDRESS
     python peers.py send TYPE ADDRESS COUNT SIZE
+    python peers.py flood TYPE ADDRESS COUNT [ENVELOPE ...]
     python peers.py publish ADDRESS
     python peers.py half TYPE ADDRESS FIRST COUNT [ENVELOPE ...]
     python peers.py deaf TYPE ADDRESS IDENTITY
@@ -345,6 +346,21 @@ def send(kind: str, address: str, count: str, size: str) -> None:
     signal.pause()
 
 
+def flood(kind: str, address: str, count: str, *envelope: str) -> None:
+    """
+    Send so many numbers, as fast as libzmq takes them; an XPUB when it is
+    subscribed to.
+    """
+    plain = opened(kind, "connect", address, mark=0)
+    if kind == "XPUB":
+        plain.recv()
+    route = [part.encode() for part in envelope]
+    for number in range(int(count)):
+        plain.send_multipart([*route, b"%d" % number])
+    say("sent")
+    signal.pause()
+
+
 def publish(address: str) -> None:
     """
     Publish a hundred numbers a second.
@@ -418,7 +434,7 @@ def deaf(kind: str, address: str, identity: str) -> None:
 
 #: What can be asked of us.
 _MODES: dict[str, Callable[..., None]] = {
-    mode.__name__: mode for mode in (collect, answer, ask, pester, send, publish, half, deaf)
+    mode.__name__: mode for mode in (collect, answer, ask, pester, send, flood, publish, half, deaf)
 }
 
 
