@@ -21,6 +21,7 @@ import zmq
 from hypothesis import HealthCheck, settings
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
@@ -109,8 +110,12 @@ async def until(condition: Callable[[], object]) -> None:
     """
     Let the reactor go round until ``condition()`` is true.
     """
-    while not condition():
-        await turns()
+    # At first without a rest, most wait for little; then with one, as others, which
+    # may be what we wait for, need the processor.
+    for rest in itertools.chain(itertools.repeat(0, 50), itertools.repeat(0.001)):
+        if condition():
+            break
+        await deferLater(reactor, rest)
 
 
 async def deserted(client: Any, leave: Callable[[], object]) -> None:
