@@ -137,6 +137,7 @@ class PauseTests(TransportTestCase):
         which it was paused.
         """
         transport, protocol, raw = self.stalled(zmq.DEALER, zmq.DEALER, PausingAt)
+        transport.readBudget = ENDLESS
         transport.writeSequence([b"x"] * TAKEN)
         transport.writeMessage(b"x").addCallback(lambda _: transport.resumeProducing())
         for i in range(5):
