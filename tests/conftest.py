@@ -1,7 +1,8 @@
 """
 How the suite is run: on which reactor (``TXZMQ_TEST_REACTOR=asyncio pytest``, the
-names are in :mod:`tests.reactors`), and whether with Python's garbage collector
-(``TXZMQ_TEST_GC=off pytest``).
+names are in :mod:`tests.reactors`), whether with Python's garbage collector
+(``TXZMQ_TEST_GC=off pytest``), and with how many examples of hypothesis
+(``pytest --hypothesis-profile few``).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any, Optional
 import pytest
 import twisted
 import zmq
+from hypothesis import settings
 from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
@@ -35,6 +37,9 @@ if _reactor:
     reactors.install(_reactor)
 if _reactor == "tksupport":
     from .reactors import tk
+
+
+settings.register_profile("few", max_examples=20)
 
 
 #: What asks for more than PyPy promises, and why.
