@@ -105,6 +105,7 @@ def main() -> None:
     if arguments.json:
         results.save(arguments.json)
     _showVerdicts(results)
+    print(*results.chance(), sep="\n")
     print(f"{(time.monotonic() - start) / 60:.1f} min")
 
 

@@ -87,6 +87,7 @@ How it was measured
   *zmq.asyncio* are measured for {otherSeconds} s, and are left out where a workload
   differs little from another: most sizes over ipc and inproc, and growth.
   Figures are medians; ratios are taken round by round.
+  {chance}
 * *txZMQ* is used through its connections: subclass, override, ``push``.  The very
   same program runs with txZMQ 1.0.
 * *txZMQ transport* is its other face: protocols with ``messageReceived``, and
@@ -362,7 +363,9 @@ class Report:
             "otherSeconds": about["settings"]["seconds"],
             **about["settings"],
         }
-        return _METHOD.format(cores=about["machine"]["cores"], busy=BUSY, **settings)
+        chance = "\n  ".join(self._results.chance())
+        cores = about["machine"]["cores"]
+        return _METHOD.format(cores=cores, busy=BUSY, chance=chance, **settings)
 
     def _summary(self) -> str:
         found = self._results.rounds

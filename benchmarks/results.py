@@ -54,6 +54,9 @@ BUSY = 0.85
 #: What all have in common, or ratios are not about the libraries.
 _COMMON = ("pyzmq", "libzmq")
 
+#: By how much ratios may differ between rounds, on a machine that does nothing else.
+STEADY = 0.25
+
 Rounds = list[dict[str, float]]
 
 
@@ -145,6 +148,32 @@ class Results:
         """
         pairs = zip(self.rounds[workload][ours], self.rounds[workload][theirs])
         return median(our[metric] / their[metric] for our, their in pairs)
+
+    def spread(self) -> float:
+        """
+        :return: by how much the highest ratio of all rounds exceeds the lowest, in the
+            CPU time of txZMQ 1.0 and ours: the median of all workloads; 0 where there
+            is nothing to compare.
+        """
+        each = [
+            [their["cpu"] / our["cpu"] for our, their in zip(found["txzmq"], found["txzmq1"])]
+            for found in self.rounds.values()
+            if {"txzmq", "txzmq1"} <= found.keys() and "cpu" in found["txzmq"][0]
+        ]
+        return median(max(ratios) / min(ratios) - 1 for ratios in each) if each else 0.0
+
+    def chance(self) -> list[str]:
+        """
+        :return: sentences on how much of the figures is chance.
+        """
+        spread = self.spread()
+        sentences = [
+            f"Between rounds, the ratio of txZMQ 1.0 to txZMQ differs by {spread:.0%}"
+            " (CPU, median of all workloads)."
+        ]
+        if spread > STEADY:
+            sentences.append("That is too much to compare anything: the machine was not quiet.")
+        return sentences
 
     def advantage(self, workload: str, ours: str, theirs: str, metric: str) -> float:
         """

@@ -128,6 +128,23 @@ class VerdictTests(SynchronousTestCase):
         word = describe(Verdict(target, {}, ()), results(txzmq=(1, 1), bare=(1, 0.1)))[-1]
         self.assertEqual(word, "missed")
 
+    def test_chance(self) -> None:
+        """
+        A run says how much its rounds differ, and if that is too much to compare
+        anything.
+        """
+        steady, unsteady = (
+            results(txzmq=(1, 1), txzmq1=(1, 8)),
+            results(txzmq=(1, 1), txzmq1=(1, 8)),
+        )
+        for found, cpu in ((steady, 8.8), (unsteady, 16)):
+            found.add(NAME, "txzmq", {"rate": 1, "cpu": 1})
+            found.add(NAME, "txzmq1", {"rate": 1, "cpu": cpu})
+        self.assertIn("by 10%", " ".join(steady.chance()))
+        self.assertNotIn("not quiet", " ".join(steady.chance()))
+        self.assertIn("by 100%", " ".join(unsteady.chance()))
+        self.assertIn("not quiet", " ".join(unsteady.chance()))
+
     def test_versions(self) -> None:
         """
         Environments with different versions of what should be the same are
