@@ -4,6 +4,7 @@ Tests of :mod:`txzmq.pubsub`.
 
 from __future__ import annotations
 
+from select import select
 from typing import Any
 
 import zmq
@@ -15,8 +16,13 @@ from txzmq import (
     ZmqPubConnection,
     ZmqSubConnection,
 )
+from txzmq._control import MAX_TOPIC
 
+from .peers import framed, shaken
 from .support import Recorder, ZmqTestCase, inThread, turns
+
+#: More bytes than libzmq survives in a subscription.
+ENDLESS = 300_000
 
 
 class Colon(ZmqPubConnection):
@@ -124,6 +130,36 @@ class PublishTests(ZmqTestCase):
         What nobody has subscribed to is dropped, without an error.
         """
         self.bound(ZmqPubConnection).publish(b"message", b"tag")
+
+    async def test_endlessSubscription(self) -> None:
+        """
+        Who sends a subscription that libzmq would not survive is disconnected;
+        others are served.
+        """
+
+        class Watched(ZmqPubConnection):
+            monitored = True
+
+        for length, isTaken in ((MAX_TOPIC, True), (ENDLESS, False)):
+            pub = self.bound(Watched)
+            gone = pub.whenDisconnected()
+            rude = await inThread(shaken, "SUB", pub.boundAddresses[0])
+            self.addCleanup(rude.close)
+            await inThread(rude.sendall, framed([b"\1" + b"x" * length]))
+            if isTaken:
+                pub.publish(b"", b"x" * length)
+                while not select([rude], [], [], 0)[0]:
+                    await turns()
+                    pub.publish(b"", b"x" * length)
+                rude.close()
+            await gone
+            friend = self.connected(ZmqSubConnection, pub)
+            friend.gotMessage = got = Recorder()
+            friend.subscribe(b"")
+            while not got.events:
+                pub.publish(b"x")
+                await turns()
+            pub.shutdown()
 
     async def test_closed(self) -> None:
         """
@@ -240,6 +276,16 @@ class SubscribeTests(ZmqTestCase):
         raw.send(b"tag\0message")
         await turns(3)
         self.assertEqual(subscriber.gotMessage.events, [])
+
+    async def test_longTag(self) -> None:
+        """
+        A tag that publishers refuse is an error here.
+        """
+        sub = self.bound(ZmqSubConnection)
+        sub.subscribe(b"x" * MAX_TOPIC)
+        with self.assertRaises(ZmqFrameError) as raised:
+            sub.subscribe(b"x" * (MAX_TOPIC + 1))
+        self.assertIn(f"{MAX_TOPIC} bytes at most, not {MAX_TOPIC + 1}", str(raised.exception))
 
     async def test_badTag(self) -> None:
         """

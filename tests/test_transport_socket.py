@@ -13,11 +13,13 @@ from twisted.internet import reactor
 
 from txzmq import (
     ZmqEndpointError,
+    ZmqFrameError,
     ZmqFrameTypeError,
     ZmqNotSupportedError,
     ZmqOptionError,
     ZmqSocketError,
 )
+from txzmq._control import MAX_TOPIC
 
 from .support import inThread, turns
 from .transports import Recording, TransportTestCase, arrived, received
@@ -307,6 +309,24 @@ class SubscriptionTests(TransportTestCase):
     """
     Subscriptions at SUB and XSUB.
     """
+
+    async def test_tooLong(self) -> None:
+        """
+        What libzmq would not survive is refused, by who subscribes and by who is
+        subscribed to, unless that is set otherwise.
+        """
+        for zmqType in (zmq.SUB, zmq.XSUB):
+            transport, _ = self.opened(zmqType)
+            transport.subscribe(b"x" * MAX_TOPIC)
+            with self.assertRaises(ZmqFrameError):
+                transport.subscribe(b"x" * (MAX_TOPIC + 1))
+        for zmqType in (zmq.PUB, zmq.XPUB):
+            transport, _ = self.opened(zmqType)
+            self.assertGreater(transport.getsockopt(zmq.MAXMSGSIZE), MAX_TOPIC)
+            transport.setsockopt(zmq.MAXMSGSIZE, -1)
+            self.assertEqual(transport.getsockopt(zmq.MAXMSGSIZE), -1)
+        transport, _ = self.opened(zmq.PULL)
+        self.assertEqual(transport.getsockopt(zmq.MAXMSGSIZE), -1)
 
     async def subscriber(self, zmqType: int, address: Any = None) -> Any:
         """

@@ -51,7 +51,7 @@ from . import _ipc
 from ._advice import goneError, sendError
 from ._budget import DEFAULT_BUDGET, ReadBudget, checkBudget
 from ._callbacks import shown, watch
-from ._control import getOption, lingerUntil, openMonitor, setOption
+from ._control import getOption, lingerUntil, openMonitor, protect, setOption
 from ._endpoints import closeEndpoint, openEndpoint
 from ._more import Answer, Ask, asker
 from ._owner import Owned, checkThread, keep
@@ -173,6 +173,7 @@ class Descriptor(Owned):
         lost: Callable[[Failure], None],
     ) -> None:
         super().__init__()
+        protect(socket)
         self.socket = socket
         self.fd: int = socket.getsockopt(zmq.FD)  # type: ignore[assignment]
         self._pendingLook: Optional[IDelayedCall] = None

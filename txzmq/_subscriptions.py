@@ -8,8 +8,9 @@ from typing import Any, Optional
 
 import zmq
 
+from ._control import MAX_TOPIC
 from ._descriptor import Descriptor
-from .errors import ZmqFrameTypeError
+from .errors import ZmqFrameError, ZmqFrameTypeError
 
 #: What an XSUB sends in the place of an option: this, and the topic.  Source:
 #: zmq_socket(3).
@@ -69,7 +70,10 @@ def checkTopic(topic: Any) -> bytes:
     """
     :return: the topic.
     :raise ZmqFrameTypeError: it is not ``bytes``.
+    :raise ZmqFrameError: it is longer than libzmq can bear.
     """
     if not isinstance(topic, bytes):
         raise ZmqFrameTypeError(f"a subscription is bytes, not {topic!r:.80}")
+    if len(topic) > MAX_TOPIC:
+        raise ZmqFrameError(f"a subscription has {MAX_TOPIC} bytes at most, not {len(topic)}")
     return topic
