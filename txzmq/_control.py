@@ -69,12 +69,14 @@ def getOption(socket: zmq.Socket[bytes], option: int) -> Union[int, bytes]:
         raise ZmqOptionError(name, f"{name} is no option: {error}") from error
 
 
-def protect(socket: zmq.Socket[bytes]) -> None:
+def protect(socket: zmq.Socket[bytes], socketType: object) -> None:
     """
     Have libzmq refuse what it would not survive, by closing the connection to the
     peer it is from.  To be called before the first endpoint is opened.
+
+    :param socketType: of the socket.
     """
-    if socket.getsockopt(zmq.TYPE) in _SUBSCRIBED_TO:
+    if socketType in _SUBSCRIBED_TO:
         socket.setsockopt(zmq.MAXMSGSIZE, _MAX_TO_PUBLISHER)
 
 

@@ -173,7 +173,6 @@ class Descriptor(Owned):
         lost: Callable[[Failure], None],
     ) -> None:
         super().__init__()
-        protect(socket)
         self.socket = socket
         self.fd: int = socket.getsockopt(zmq.FD)  # type: ignore[assignment]
         self._pendingLook: Optional[IDelayedCall] = None
@@ -195,6 +194,7 @@ class Descriptor(Owned):
         self.flush: Optional[Callable[[], bool]] = None
         self._item = (socket, _POLLIN)
         socketType = socket.getsockopt(zmq.TYPE)
+        protect(socket, socketType)
         self._writeOnly = socketType in _WRITE_ONLY
         self._asksFirst = socketType in _ASK_FIRST
         self._tellsRoom = socketType not in ALWAYS_WRITABLE
