@@ -83,11 +83,11 @@ async def pubSub(bind, connect):
     pub = bind(ZmqPubConnection)
     sub = connect(ZmqSubConnection, pub)
     # What is published before the subscription has arrived is lost.  So say
-    # hello until it has.
+    # hello until that to hello has, which is the last one.
     hello = Inbox(1)
     sub.gotMessage = hello.put
-    sub.subscribe(b"hello")
     sub.subscribe(b"number")
+    sub.subscribe(b"hello")
     knock = LoopingCall(pub.publish, b"", b"hello")
     knock.start(0.01)
     try:
