@@ -211,6 +211,8 @@ def main() -> None:
     parser.add_argument("--only", help="targets whose name contains this")
     arguments = parser.parse_args()
     classes = [cls for cls in TARGETS if (arguments.only or "") in cls.name()]
+    if not classes:
+        parser.error(f"--only: there are {', '.join(cls.name() for cls in TARGETS)}")
 
     async def run() -> None:
         begin = monotonic()

@@ -505,9 +505,8 @@ class TransportXPub(Target):
     attackerType = friendType = zmq.XSUB
 
     def _message(self) -> list[bytes]:
-        # libzmq keeps what an XSUB asks for as what an XPUB is asked for, and with too
-        # long a subscription the attacker would be the first to die.
-        return [f[:MAX_TOPIC] if f[:1] == b"\1" else f for f in super()._message()]
+        # Who sends more to an XPUB is disconnected, and what it has sent is lost.
+        return [frame[:MAX_TOPIC] for frame in super()._message()]
 
     async def settle(self) -> None:
         # libzmq swallows what is subscribed to already, and the message breaks off.
