@@ -112,6 +112,12 @@ class ClosingTestCase(ZmqTestCase):
         self.patch(threading.Thread, "join", observed)
         return waits
 
+    async def terminated(self) -> None:
+        """
+        Wait until no context is being terminated.
+        """
+        await until(lambda: "txzmq-terminate" not in {t.name for t in threading.enumerate()})
+
     async def assertStillSent(self, address: str) -> None:
         """
         libzmq goes on with what it has, and ends when it has sent it.
@@ -119,7 +125,7 @@ class ClosingTestCase(ZmqTestCase):
         peer = self.raw(zmq.PULL)
         peer.bind(address)
         self.assertEqual(await inThread(peer.recv), b"1")
-        await until(lambda: "txzmq-terminate" not in {t.name for t in threading.enumerate()})
+        await self.terminated()
 
 
 class CloseTests(ClosingTestCase):
@@ -640,6 +646,22 @@ class BoundTests(ClosingTestCase):
         foreign.close()
         self.assertIn("not ours", await self.assertUnsent(closed, 0, 0))
         self.assertShort(waits)
+
+    async def test_endsWhenNobodyWaits(self) -> None:
+        """
+        A context whose end nobody waits for any more ends without a word: the reactor
+        may have nothing to do with it.
+        """
+        assert self.factory.context is not None
+        foreign = self.factory.context.socket(zmq.PUSH)
+        closed = self.factory.close(0)
+        self.factory.shutdown()
+        await self.assertUnsent(closed, 0, 0)
+        called = Recorder()
+        self.patch(reactor, "callFromThread", called)
+        foreign.close()
+        await self.terminated()
+        self.assertEqual(called.events, [])
 
     def stopped(self, connection: Any) -> Deferred[None]:
         """

@@ -205,7 +205,9 @@ class Closing:
     def _isDone(self) -> None:
         # In the thread: the reactor may be busy, and come to it later.
         self._when = monotonic()
-        self._reactor.callFromThread(self._terminated)  # type: ignore[attr-defined]
+        # Who has given up on it may have stopped the reactor as well.
+        if not self._isOver:
+            self._reactor.callFromThread(self._terminated)  # type: ignore[attr-defined]
 
     def _terminated(self) -> None:
         why = ""
