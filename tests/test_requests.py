@@ -475,11 +475,17 @@ class PendingRepliesTests(SynchronousTestCase):
 
     def test_nothingRemembered(self) -> None:
         """
-        A limit of nothing is possible, for programs that keep the objects.
+        A limit of nothing is possible, for programs that keep the objects; the
+        latest is known all the same.
         """
         pending = PendingReplies(0)
-        messageId = pending.add((b"client", b"id"))
-        self.assertEqual((len(pending), pending.find(messageId)), (0, messageId))
+        one = pending.add((b"client", b"1"))
+        self.assertIs(pending.find(b"1"), one)
+        two = pending.add((b"client", b"2"))
+        self.assertRaises(ZmqReplyError, pending.find, b"1")
+        self.assertIs(pending.find(one), one)
+        self.assertIs(pending.find(b"2"), two)
+        self.assertEqual(len(pending), 1)
 
     def test_newestOfOneId(self) -> None:
         """

@@ -191,22 +191,24 @@ class PendingReplies:
     A :class:`MessageId` is enough to find the way back.  The table is there
     for programs that kept the id as plain ``bytes``; it forgets the oldest
     when it is full, so that requests which are never answered cost nothing
-    in the long run.
+    in the long run.  The latest stands beside the table: most are answered
+    before the next one comes, and need not be filed.
 
-    :param limit: how many requests to remember.
+    :param limit: how many requests to remember; the latest always is.
     :ivar limit: the same, as it was given last, right or wrong.
     :raise ZmqOptionError: it is no whole number.
     """
 
     def __init__(self, limit: int) -> None:
         self.setLimit(limit)
-        self._size = 0
-        # The request with this id; or all of them, by the identity of their
-        # ids, where several clients have chosen the same.
+        self._latest: Optional[MessageId] = None
+        # The others: the request with this id; or all of them, by the identity of
+        # their ids, where several clients have chosen the same.
         self._waiting: dict[bytes, Union[MessageId, dict[int, MessageId]]] = {}
+        self._size = 0
 
     def __len__(self) -> int:
-        return self._size
+        return self._size + (self._latest is not None)
 
     def setLimit(self, limit: int) -> None:
         """
@@ -224,19 +226,24 @@ class PendingReplies:
         :param envelope: the route of a request, its id last.
         :return: the id to give to the user.
         """
-        messageId = MessageId(envelope[-1])
+        if self._latest is not None:
+            self._file(self._latest)
+        if self._size >= self._most:
+            self._forgetOldest()
+        self._latest = messageId = MessageId(envelope[-1])
         messageId.envelope = envelope
         messageId.owner = self
-        key = envelope[-1]
-        other = self._waiting.setdefault(key, messageId)
-        if other is not messageId:
+        return messageId
+
+    def _file(self, latest: MessageId) -> None:
+        self._latest = None
+        key = latest.envelope[-1]
+        other = self._waiting.setdefault(key, latest)
+        if other is not latest:
             if isinstance(other, MessageId):
                 other = self._waiting[key] = {id(other): other}
-            other[id(messageId)] = messageId
+            other[id(latest)] = latest
         self._size += 1
-        if self._size > self._most:
-            self._forgetOldest()
-        return messageId
 
     def find(self, messageId: bytes) -> MessageId:
         """
@@ -246,6 +253,8 @@ class PendingReplies:
             if messageId.owner is self:
                 return messageId
             raise ZmqReplyError(messageId, self._explain(messageId))
+        if self._latest is not None:
+            self._file(self._latest)
         found = self._waiting.get(messageId, {})
         if isinstance(found, MessageId):
             return found
@@ -266,7 +275,10 @@ class PendingReplies:
         The reply is on its way: a second one will be refused.
         """
         messageId.owner = None
-        self._forget(messageId)
+        if messageId is self._latest:
+            self._latest = None
+        else:
+            self._forget(messageId)
 
     def _forget(self, messageId: MessageId) -> None:
         key = messageId.envelope[-1]
@@ -284,13 +296,14 @@ class PendingReplies:
         """
         Forget everything, when the connection closes.
         """
+        self._latest = None
         self._waiting.clear()
         self._size = 0
 
     def _forgetOldest(self) -> None:
         # A sixteenth at a time: to look for the first key of a dictionary
         # from which the first was just removed takes longer each time.
-        target = self._most - self._most // 16
+        target = max(self._most - self._most // 16 - 1, 0)
         for key in list(self._waiting):
             if self._size <= target:
                 break
