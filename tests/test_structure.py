@@ -280,13 +280,12 @@ class SocketTests(SynchronousTestCase):
     def test_ownersOwn(self) -> None:
         """
         Nobody but the descriptor has what touches sockets at hand; others look up how
-        an endpoint is undone, and how long a topic may be.
+        an endpoint is undone.
         """
         for module in SOURCES.keys() - {"_descriptor"}:
             names = set(imports(TREES[module]))
             own = {n for n in names if n.startswith(("txzmq._control", "txzmq._endpoints"))}
-            harmless = {"txzmq._endpoints.UNDO", "txzmq._control.MAX_TOPIC"}
-            self.assertEqual(own - harmless, set(), module)
+            self.assertEqual(own - {"txzmq._endpoints.UNDO"}, set(), module)
 
     def test_contextOnlySaysHowLong(self) -> None:
         """

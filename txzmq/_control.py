@@ -20,17 +20,6 @@ from .errors import ZmqOptionError, ZmqSocketError
 #: anybody when the socket is closed.
 _READ_ONLY = frozenset({zmq.PULL, zmq.SUB})
 
-#: Those that take subscriptions.
-_SUBSCRIBED_TO = frozenset({zmq.PUB, zmq.XPUB})
-
-#: The most bytes of a message to those.  libzmq keeps a subscription as a chain of its
-#: bytes, and frees it with a call within a call for each: beyond 170 000 that is more
-#: than the stack of a thread has, and the process dies.
-_MAX_TO_PUBLISHER = 65_536
-
-#: The most bytes of a topic; such a message has a few besides.
-MAX_TOPIC = _MAX_TO_PUBLISHER - 36
-
 #: Makes the address of each monitor another.
 _serial = count()
 
@@ -67,17 +56,6 @@ def getOption(socket: zmq.Socket[bytes], option: int) -> Union[int, bytes]:
         raise ZmqSocketError(error.errno or 0, f"libzmq refuses to tell {name}") from error
     except (OverflowError, TypeError, ValueError) as error:
         raise ZmqOptionError(name, f"{name} is no option: {error}") from error
-
-
-def protect(socket: zmq.Socket[bytes], socketType: object) -> None:
-    """
-    Have libzmq refuse what it would not survive, by closing the connection to the
-    peer it is from.  To be called before the first endpoint is opened.
-
-    :param socketType: of the socket.
-    """
-    if socketType in _SUBSCRIBED_TO:
-        socket.setsockopt(zmq.MAXMSGSIZE, _MAX_TO_PUBLISHER)
 
 
 def openMonitor(socket: zmq.Socket[bytes], events: int) -> zmq.Socket[bytes]:

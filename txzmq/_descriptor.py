@@ -51,7 +51,7 @@ from . import _ipc
 from ._advice import goneError, sendError
 from ._budget import DEFAULT_BUDGET, ReadBudget, checkBudget
 from ._callbacks import shown, watch
-from ._control import getOption, lingerUntil, openMonitor, protect, setOption
+from ._control import getOption, lingerUntil, openMonitor, setOption
 from ._endpoints import closeEndpoint, openEndpoint
 from ._more import Answer, Ask, asker
 from ._owner import Owned, checkThread, keep
@@ -194,7 +194,6 @@ class Descriptor(Owned):
         self.flush: Optional[Callable[[], bool]] = None
         self._item = (socket, _POLLIN)
         socketType = socket.getsockopt(zmq.TYPE)
-        protect(socket, socketType)
         self._writeOnly = socketType in _WRITE_ONLY
         self._asksFirst = socketType in _ASK_FIRST
         self._tellsRoom = socketType not in ALWAYS_WRITABLE

@@ -26,10 +26,11 @@ from zope.interface import implementer
 
 from ._budget import ReadBudget, checkBudget
 from ._callbacks import shown
-from ._descriptor import Descriptor, checkReactor
+from ._descriptor import checkReactor
 from ._face import noteLoss
 from ._frames import Message, toFrames
 from ._outbox import Outbox
+from ._subscriptions import descriptorClass
 from ._whole import NOBLOCK
 from .endpoint import ZmqEndpoint, ZmqEndpointType
 from .errors import ZmqAgainError, ZmqClosedError, ZmqEndpointError, ZmqOptionError
@@ -162,7 +163,8 @@ class ZmqConnection(Monitored):
         checkReactor(factory.reactor)
         checkBudget(self.readBudget)
         socket = factory.openSocket(encode("socketType", self.socketType))
-        self._descriptor = Descriptor(socket, factory.reactor, self, self, self._socketLost)
+        kind = descriptorClass(self.socketType)
+        self._descriptor = kind(socket, factory.reactor, self, self, self._socketLost)
         try:
             # Known from now on: whatever closes the factory closes us.
             factory.connections.add(self)

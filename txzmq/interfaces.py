@@ -299,7 +299,7 @@ class IZmqTransport(IConsumer, IPushProducer, IZmqMonitored):
         :raise ZmqNotSupportedError: this is neither SUB nor XSUB; a
             ``NotImplementedError``.
         :raise ZmqFrameTypeError: the value is not ``bytes``; a ``TypeError``.
-        :raise ZmqFrameError: it has more than 65,500 bytes, which publishers refuse.
+        :raise ZmqFrameError: it has more than 8192 bytes, which libzmq might not survive.
         """
 
     def unsubscribe(value: bytes) -> None:

@@ -13,7 +13,6 @@ from twisted.logger import Logger
 
 from ._callbacks import shown
 from ._frames import PREFIXES, Frame, joinTopic, splitTopic, toBytes
-from ._subscriptions import checkTopic
 from .connection import ZmqConnection
 from .errors import ZmqFrameError
 
@@ -28,8 +27,7 @@ class ZmqPubConnection(ZmqConnection):
     Publishes messages to everybody who has subscribed (``ZMQ_PUB``).
 
     A message that nobody has subscribed to, or that a subscriber has no room
-    for, is dropped.  Who subscribes to more than 65,500 bytes is disconnected: libzmq
-    would not survive it.
+    for, is dropped.
     """
 
     socketType = zmq.PUB
@@ -77,10 +75,10 @@ class ZmqSubConnection(ZmqConnection):
 
         :param tag: bytes, or text to be encoded as UTF-8; empty for all.
         :raise ZmqFrameTypeError: it is something else.
-        :raise ZmqFrameError: it has more than 65,500 bytes, which publishers refuse.
+        :raise ZmqFrameError: it has more than 8192 bytes, which libzmq might not survive.
         :raise ZmqClosedError: the connection is closed.
         """
-        self._openDescriptor().setOption(zmq.SUBSCRIBE, checkTopic(toBytes(tag, "tag")))
+        self._openDescriptor().setOption(zmq.SUBSCRIBE, toBytes(tag, "tag"))
 
     def unsubscribe(self, tag: Frame) -> None:
         """

@@ -230,12 +230,8 @@ class ZmqREPConnection(ZmqConnection):
             answered.
         :raise ZmqClosedError: the connection is closed.
         """
-        if type(messageId) is MessageId and messageId.owner is self._replies:
-            # Known, and all that remains to be asked is what send() asks.
-            request = messageId
-        else:
-            self._openDescriptor()
-            request = self._replies.find(messageId)
+        self._openDescriptor()
+        request = self._replies.find(messageId)
         try:
             self.send([*request.envelope, b"", *messageParts])
         except ZmqFrameError as error:

@@ -27,7 +27,6 @@ from zope.interface import implementer
 
 from ._advice import endpointError, goneError
 from ._callbacks import call, nothing, shown
-from ._descriptor import Descriptor
 from ._ending import CLOSING, OPEN, Ending, checkTimeout
 from ._endpoints import UNDO
 from ._face import noteLoss
@@ -36,7 +35,7 @@ from ._frames import Message, toFrames
 from ._outbox import OF_THE_PEER, Outbox, logLost
 from ._production import Production
 from ._subscribers import Subscribers
-from ._subscriptions import Subscriptions, checkTopic, subscriptionsOf
+from ._subscriptions import Subscriptions, checkTopic, descriptorClass, subscriptionsOf
 from ._whole import NOBLOCK
 from .errors import (
     ZmqClosedError,
@@ -112,7 +111,7 @@ class ZmqTransport(Monitored):
         self._type: Any = socket.type
         self._subscriptions = subscriptionsOf(self._type)
         self._subscribers = Subscribers(protocol) if self._type == zmq.XPUB else None
-        self._descriptor = Descriptor(
+        self._descriptor = descriptorClass(self._type)(
             socket, reactor, self, self._subscribers or protocol, self.connectionLost
         )
         # Opened by somebody else, who may have been connected for long.

@@ -29,7 +29,7 @@ from txzmq import (
     ZmqSubConnection,
     createZmqConnection,
 )
-from txzmq._control import MAX_TOPIC
+from txzmq._subscriptions import MAX_TOPIC
 
 from ..support import PATIENCE, turns
 from .garbage import FRIEND, KINDS, Inputs, portOf
@@ -505,8 +505,8 @@ class TransportXPub(Target):
     attackerType = friendType = zmq.XSUB
 
     def _message(self) -> list[bytes]:
-        # Who sends more to an XPUB is disconnected, and what it has sent is lost.
-        return [frame[:MAX_TOPIC] for frame in super()._message()]
+        # An XSUB with too long a subscription kills its process, which is ours.
+        return [f[:MAX_TOPIC] if f[:1] == b"\1" else f for f in super()._message()]
 
     async def settle(self) -> None:
         # libzmq swallows what is subscribed to already, and the message breaks off.
