@@ -220,10 +220,31 @@ class CloseTests(ClosingTestCase):
         self.connected(ZmqPushConnection, NOWHERE).push(b"1")
         self.assertIn("libzmq", await self.assertUnsent(self.factory.close(0.2), 0, 0))
 
+    async def test_nothingToGiveUp(self) -> None:
+        """
+        Who has nothing to send gives up nothing, however late it is noticed that
+        libzmq has ended.
+        """
+        self.bound(ZmqPullConnection)
+        term, isLate = zmq.Context.term, threading.Event()
+
+        def termLate(context: zmq.Context[Any]) -> None:
+            term(context)
+            isLate.wait(PATIENCE)
+
+        self.patch(zmq.Context, "term", termLate)
+        self.patch(txzmq._termination, "GRACE", PATIENCE)
+        closed = self.factory.close(0.01)
+        deadline = monotonic() + 0.01
+        await until(lambda: monotonic() > deadline)
+        isLate.set()
+        self.assertIsNone(await closed)
+
     async def test_noTime(self) -> None:
         """
         Without any time what libzmq has is dropped, as was asked for.
         """
+        self.patch(txzmq._termination, "GRACE", PATIENCE)
         self.connected(ZmqPushConnection, NOWHERE).push(b"1")
         await self.factory.close(0)
 
@@ -296,6 +317,7 @@ class CloseTests(ClosingTestCase):
         """
         Requests that wait for a reply fail.
         """
+        self.patch(txzmq._termination, "GRACE", PATIENCE)
         reply = self.connected(ZmqREQConnection, NOWHERE).sendMsg(b"1")
         await self.factory.close(0)
         await self.assertFailure(reply, ZmqClosedError)
@@ -420,6 +442,7 @@ class CloseTests(ClosingTestCase):
         the time that there is.
         """
         lingers = self.lingers()
+        self.factory.lingerPeriod = PATIENCE * 1000
 
         class Mutual(Patient):
             def connectionLost(self, reason: Failure) -> None:
@@ -510,7 +533,7 @@ class CloseTests(ClosingTestCase):
         """
         The factory closes a connection that raises, and logs that.
         """
-        await self.factory.close()
+        await self.factory.close(PATIENCE)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertRaises(ZmqClosedError, connection.push, b"1")
 
@@ -518,6 +541,8 @@ class CloseTests(ClosingTestCase):
         """
         A subclass whose own shutdown raises, or leaves it open, is closed too.
         """
+
+        self.factory.lingerPeriod = PATIENCE * 1000
 
         class Stubborn(ZmqPushConnection):
             def shutdown(self) -> None:
@@ -529,6 +554,8 @@ class CloseTests(ClosingTestCase):
         """
         A connection that fails to close is closed all the same.
         """
+
+        self.factory.lingerPeriod = PATIENCE * 1000
 
         class Failing(ZmqPushConnection):
             def _closeWhenSent(self, *args: Any) -> None:
@@ -566,7 +593,7 @@ class CloseTests(ClosingTestCase):
         push = ZmqPushConnection(self.factory)
         assert push.socket is not None
         push.socket.close()
-        await self.factory.close()
+        await self.factory.close(PATIENCE)
         self.assertEqual(self.factory.connections, None)
         self.flushLoggedErrors()
 
@@ -575,7 +602,7 @@ class CloseTests(ClosingTestCase):
         A registered factory that is closed is not shut down again.
         """
         self.factory.registerForShutdown()
-        await self.factory.close()
+        await self.factory.close(PATIENCE)
         self.assertIsNone(self.factory._trigger)
 
     async def test_deadlines(self) -> None:
@@ -604,7 +631,7 @@ class CloseTests(ClosingTestCase):
         address = self.ipcAddress()
         self.bound(ZmqPullConnection, address)
         self.assertTrue(os.path.exists(address[len("ipc://") :]))
-        await self.factory.close()
+        await self.factory.close(PATIENCE)
         self.assertFalse(os.path.exists(address[len("ipc://") :]))
 
 
@@ -875,11 +902,11 @@ class ForeignTerminationTests(ZmqTestCase):
         ZmqPullConnection(self.factory).shutdown()
         assert self.factory.context is not None
         await inThread(self.factory.context.term)
-        await self.factory.close()
+        await self.factory.close(PATIENCE)
 
     async def test_contextTooLate(self) -> None:
         """
         A factory that is closed takes no other context.
         """
-        await self.factory.close()
+        await self.factory.close(PATIENCE)
         self.assertRaises(ZmqClosedError, setattr, self.factory, "context", None)

@@ -251,7 +251,7 @@ class RemovedTests(IpcTestCase):
         Or when that closes without blocking.
         """
         self.bound(ZmqPullConnection, self.address)
-        await self.factory.close()
+        await self.factory.close(PATIENCE)
         self.assertTrue(self.gone())
 
     def transport(self) -> Any:

@@ -38,7 +38,16 @@ from txzmq import (
     createZmqConnection,
 )
 
-from .support import Recorder, ZmqTestCase, descriptors, descriptorsBefore, ourReaders, turns, until
+from .support import (
+    PATIENCE,
+    Recorder,
+    ZmqTestCase,
+    descriptors,
+    descriptorsBefore,
+    ourReaders,
+    turns,
+    until,
+)
 
 CLASSES = [
     ZmqDealerConnection,
@@ -66,6 +75,16 @@ TYPES = [
     zmq.XPUB,
     zmq.XSUB,
 ]
+
+
+async def ended(factory: ZmqFactory, isClosed: bool) -> None:
+    """
+    Close a factory, or shut it down.
+    """
+    if isClosed:
+        await factory.close(PATIENCE)
+    else:
+        factory.shutdown()
 
 
 class FreedTests(ZmqTestCase):
@@ -180,10 +199,7 @@ class FreedTests(ZmqTestCase):
             )
             await turns(2)
             self.remember(factory, factory.context, pull, transport, protocol)
-            if isClosed:
-                await factory.close()
-            else:
-                factory.shutdown()
+            await ended(factory, isClosed)
             del factory, pull, transport, protocol
         await self.assertFreed()
 
@@ -277,8 +293,8 @@ class NothingLeftTests(ZmqTestCase):
         self.directory = tempfile.mkdtemp(prefix="txzmq-")
         self.addCleanup(os.rmdir, self.directory)
         openBefore, before = await descriptorsBefore(), self.counts()
-        for end in (ZmqFactory.close, ZmqFactory.shutdown):
+        for isClosed in (True, False):
             factory = await self.used()
             self.assertNotEqual(self.counts(), before)
-            await (end(factory) or turns())
+            await ended(factory, isClosed)
             await until(lambda: self.counts() == before and descriptors() <= openBefore)

@@ -191,7 +191,7 @@ class OtherThreadTests(ZmqTestCase):
         for method in ("registerForShutdown", "close", "shutdown"):
             await self.assertFailure(inThread(getattr(self.factory, method)), ZmqThreadError)
         self.assertIsNotNone(self.factory.context)
-        closed = self.factory.close()
+        closed = self.factory.close(PATIENCE)
         with ThreadPoolExecutor(1) as pool:
             # The reactor waits meanwhile.
             refused = pool.submit(self.factory.close).exception()

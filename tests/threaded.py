@@ -76,7 +76,7 @@ def madeBefore() -> None:
     while len(running.messages) < 2:
         blockingCallFromThread(reactor, lambda: None)
     say(f"received {len(running.messages)}")
-    blockingCallFromThread(reactor, running.factory.close)
+    blockingCallFromThread(reactor, running.factory.close, 60)
     running.stop()
     say("closed")
 

@@ -102,8 +102,8 @@ class Closing:
         self._lingering = lingering
         self._lost = (0, 0)
         self._until = inf if seconds is None else monotonic() + seconds
-        # From when on libzmq may have given up something.
-        self._givesUp = self._until
+        # From when on libzmq may have given up something: what closes from now on tells.
+        self._givesUp = self._until if lingering.left() > 0 else inf
         # Until when to wait for the termination.
         self._waitsUntil = self._until + _termination.GRACE
         self._wasLate = False
