@@ -105,7 +105,8 @@ def main() -> None:
     if arguments.json:
         results.save(arguments.json)
     _showVerdicts(results)
-    print(*results.chance(), sep="\n")
+    for sentence in results.chance():
+        print(sentence)
     print(f"{(time.monotonic() - start) / 60:.1f} min")
 
 

@@ -146,27 +146,25 @@ class Results:
         :return: the median of the ratios, round by round: how many times the
             value of ``theirs`` that of ``ours`` is.
         """
-        pairs = zip(self.rounds[workload][ours], self.rounds[workload][theirs])
-        return median(our[metric] / their[metric] for our, their in pairs)
+        return median(self._ratios(workload, ours, theirs, metric))
 
-    def spread(self) -> float:
-        """
-        :return: by how much the highest ratio of all rounds exceeds the lowest, in the
-            CPU time of txZMQ 1.0 and ours: the median of all workloads; 0 where there
-            is nothing to compare.
-        """
-        each = [
-            [their["cpu"] / our["cpu"] for our, their in zip(found["txzmq"], found["txzmq1"])]
-            for found in self.rounds.values()
-            if {"txzmq", "txzmq1"} <= found.keys() and "cpu" in found["txzmq"][0]
-        ]
-        return median(max(ratios) / min(ratios) - 1 for ratios in each) if each else 0.0
+    def _ratios(self, workload: str, ours: str, theirs: str, metric: str) -> list[float]:
+        pairs = zip(self.rounds[workload][ours], self.rounds[workload][theirs])
+        return [our[metric] / their[metric] for our, their in pairs]
 
     def chance(self) -> list[str]:
         """
-        :return: sentences on how much of the figures is chance.
+        :return: sentences on how much of the figures is chance: by how much the highest
+            ratio of all rounds exceeds the lowest.  None where nothing was compared.
         """
-        spread = self.spread()
+        compared = [
+            self._ratios(workload, "txzmq1", "txzmq", "cpu")
+            for workload, found in self.rounds.items()
+            if {"txzmq", "txzmq1"} <= found.keys() and "cpu" in found["txzmq"][0]
+        ]
+        if not compared:
+            return []
+        spread = median(max(ratios) / min(ratios) - 1 for ratios in compared)
         sentences = [
             f"Between rounds, the ratio of txZMQ 1.0 to txZMQ differs by {spread:.0%}"
             " (CPU, median of all workloads)."

@@ -83,7 +83,7 @@ async def pubSub(bind, connect):
     pub = bind(ZmqPubConnection)
     sub = connect(ZmqSubConnection, pub)
     # What is published before the subscription has arrived is lost.  So say
-    # hello until that to hello has, which is the last one.
+    # hello until somebody hears it: what was subscribed to before has arrived, too.
     hello = Inbox(1)
     sub.gotMessage = hello.put
     sub.subscribe(b"number")

@@ -140,6 +140,7 @@ class VerdictTests(SynchronousTestCase):
             said = " ".join(found.chance())
             self.assertIn(differs, said)
             self.assertEqual("not quiet" not in said, isQuiet)
+        self.assertEqual(results(txzmq=(1, 1)).chance(), [])
 
     def test_versions(self) -> None:
         """

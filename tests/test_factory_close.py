@@ -529,10 +529,12 @@ class CloseTests(ClosingTestCase):
         errors = {id(self.failureResultOf(taken, ZmqClosedError).value) for taken in waiting}
         self.assertEqual(len(errors), 1)
 
-    async def assertClosesAllTheSame(self, connection: Any) -> None:
+    async def assertClosesAllTheSame(self, cls: type[ZmqPushConnection]) -> None:
         """
         The factory closes a connection that raises, and logs that.
         """
+        self.factory.lingerPeriod = PATIENCE * 1000
+        connection = cls(self.factory)
         await self.factory.close(PATIENCE)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertRaises(ZmqClosedError, connection.push, b"1")
@@ -542,26 +544,22 @@ class CloseTests(ClosingTestCase):
         A subclass whose own shutdown raises, or leaves it open, is closed too.
         """
 
-        self.factory.lingerPeriod = PATIENCE * 1000
-
         class Stubborn(ZmqPushConnection):
             def shutdown(self) -> None:
                 raise RuntimeError("no")
 
-        await self.assertClosesAllTheSame(Stubborn(self.factory))
+        await self.assertClosesAllTheSame(Stubborn)
 
     async def test_failing(self) -> None:
         """
         A connection that fails to close is closed all the same.
         """
 
-        self.factory.lingerPeriod = PATIENCE * 1000
-
         class Failing(ZmqPushConnection):
             def _closeWhenSent(self, *args: Any) -> None:
                 raise RuntimeError("no")
 
-        await self.assertClosesAllTheSame(Failing(self.factory))
+        await self.assertClosesAllTheSame(Failing)
 
     async def test_cancelled(self) -> None:
         """

@@ -302,8 +302,9 @@ class PendingReplies:
 
     def _forgetOldest(self) -> None:
         # A sixteenth at a time: to look for the first key of a dictionary
-        # from which the first was just removed takes longer each time.
-        target = max(self._most - self._most // 16 - 1, 0)
+        # from which the first was just removed takes longer each time.  And one,
+        # for the latest that comes beside them.
+        target = self._most - self._most // 16 - 1
         for key in list(self._waiting):
             if self._size <= target:
                 break
