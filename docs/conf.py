@@ -115,9 +115,18 @@ def promise(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[
         lines[:] = [*inspect.cleandoc(method.getDoc()).splitlines(), ""]
 
 
+def showBases(app: Any, name: str, obj: Any, options: Any, bases: list[Any]) -> None:
+    """
+    Show the public base of a class, where a private one is in between.
+    """
+    while bases[0].__name__.startswith("_"):
+        bases[:] = bases[0].__bases__
+
+
 def setup(app: Any) -> None:
     """
     Called by Sphinx.
     """
     app.connect("autodoc-process-docstring", promise)
+    app.connect("autodoc-process-bases", showBases)
     app.connect("missing-reference", resolve)

@@ -19,6 +19,17 @@ the end first.  A send that says "not now" cannot: it reads the mailbox only
 about once a millisecond, and half of these answers are wrong.  So after one
 the events are asked for, and the send is tried once more.
 
+What answers messages leaves together
+=====================================
+
+libzmq sends in a thread of its own, which sleeps when there is nothing to send.  A
+message that finds it asleep wakes it, and is a packet of its own; where every message
+of a flood is answered at once, that costs as much as all else.  So those who say so
+(:meth:`Descriptor.sendInBatch`) have what they send during a flood sent when the read
+ends, within its budget.  Only during a flood: what answers the first messages of a read
+leaves at once.  Whoever sends one at a time waits for it, and a callback that takes long
+would keep what others wait for; after a slow one the read ends.
+
 What was rejected
 =================
 
@@ -50,7 +61,7 @@ from zmq.backend import zmq_poll
 from . import _ipc
 from ._advice import goneError, sendError
 from ._budget import DEFAULT_BUDGET, ReadBudget, checkBudget
-from ._callbacks import shown, watch
+from ._callbacks import nothing, shown, watch
 from ._control import getOption, lingerUntil, openMonitor, setOption
 from ._endpoints import closeEndpoint, openEndpoint
 from ._more import Answer, Ask, asker
@@ -91,6 +102,9 @@ _SEND = zmq.Socket.send if "cffi" in _BaseSocket.__module__ else _BaseSocket.sen
 #: fifteenth of a message.
 _MAX_STRIDE = 16
 
+#: From here on it is a flood: what answers it leaves together.
+_FLOOD = 8
+
 #: The most bytes between them.  What is large must be gone before the next is
 #: received: else they no longer fit the processor's caches, and throughput falls
 #: to a third.
@@ -130,6 +144,7 @@ class Descriptor(Owned):
     :param lost: called with a ``Failure`` when the socket fails; must close us.
     :ivar flush: what to call when libzmq may take more, as long as messages wait
         for that; returns whether it has sent any.
+    :ivar refused: what to call with a message of a batch that cannot be sent, and why.
     :ivar sendFrame: sends a message of one frame, with the flag ``NOBLOCK``.
         Where that raises a ``zmq.ZMQError``, :meth:`sendAnyway` takes over.  For
         sockets that only write it is pyzmq's own function.
@@ -140,6 +155,7 @@ class Descriptor(Owned):
     __slots__ = (
         "_asker",
         "_asksFirst",
+        "_batch",
         "_budget",
         "_closed",
         "_complaint",
@@ -160,6 +176,7 @@ class Descriptor(Owned):
         "_writeOnly",
         "fd",
         "flush",
+        "refused",
         "sendFrame",
         "socket",
     )
@@ -191,6 +208,9 @@ class Descriptor(Owned):
         # Closed or paused: the one thing to look at after each callback.
         self._halted = False
         self._inRead = False
+        # What is to leave when the read ends; ``None`` where it leaves at once.
+        self._batch: Optional[list[Sequence[bytes]]] = None
+        self.refused: Callable[[Sequence[bytes], ZmqSocketError], object] = nothing
         self.flush: Optional[Callable[[], bool]] = None
         self._item = (socket, _POLLIN)
         socketType = socket.getsockopt(zmq.TYPE)
@@ -228,6 +248,7 @@ class Descriptor(Owned):
         :return: when it will have, by the same clock, ``inf`` if it need not end;
             ``None`` where that is not our business.
         """
+        self.sendBatch()
         isOurs = not self.isInherited
         linger, gone = lingerUntil(self.socket, linger, until) if isOurs else (linger, None)
         self._closed = self._halted = True
@@ -242,6 +263,7 @@ class Descriptor(Owned):
             self.fd = -1
             self._send = self._sendFrame = self._recv = self.sendFrame = _raiseClosed
             self._asker = None
+            self.refused = nothing
             del self.socket, self._item, self._reader, self._receiver, self._reactor, self._lost
             if isOurs:
                 if linger != 0:
@@ -267,7 +289,7 @@ class Descriptor(Owned):
         if self._closed:
             return
         self._halted = True
-        self.flush = None
+        self.flush = self._batch = None
         self._send = self._sendFrame = self._recv = self.sendFrame = _raiseForked
         # What the kernel watches for the reactor (epoll) it watches for the parent, too,
         # by number and file.  With another file under the number, to leave the
@@ -301,6 +323,7 @@ class Descriptor(Owned):
         :return: the real address, without wildcards.
         :raise ZmqEndpointError: that is not possible.
         """
+        self.sendBatch()
         try:
             opened = openEndpoint(self.socket, endpointType, address)
         finally:
@@ -481,6 +504,9 @@ class Descriptor(Owned):
                 more = self._isReadable() and not self._halted and self._drain(budget)
             else:
                 more = self._drain(budget)
+            # To send consumes the signal of what came meanwhile.
+            if self._batch is not None and self.sendBatch() and not self._halted:
+                more = more or self._isReadable()
         except zmq.ZMQError as error:
             self._lose(error)
             return
@@ -577,6 +603,8 @@ class Descriptor(Owned):
             isFirst = False
             # A slow callback is noticed at once, a fast one pays little.
             stride = min(stride * 2, _MAX_STRIDE, left, _STRIDE_BYTES // (len(frame) + 1) + 1)
+            if stride >= _FLOOD and self._batch is None:
+                self._batch = []
             # A large message must be gone before the next is received.
             frame = message = result = None  # type: ignore[assignment]
 
@@ -616,6 +644,38 @@ class Descriptor(Owned):
             self.sendAnyway(frames, error)
         if not self._writeOnly and not self._inRead:
             self.look()
+
+    def sendInBatch(self, frames: Sequence[bytes]) -> None:
+        """
+        As :meth:`sendMultipart`; in a flood, together with others, when the read ends.
+        If it cannot be sent then, :attr:`refused` is called.
+        """
+        batch = self._batch
+        if batch is None:
+            self.sendMultipart(frames)
+        else:
+            batch.append(frames)
+
+    def sendBatch(self) -> bool:
+        """
+        Send what is to leave together, now.
+
+        :return: whether there was anything.
+        """
+        batch, self._batch = self._batch, None
+        if not batch:
+            return False
+        failed = []
+        for frames in batch:
+            try:
+                self.sendMultipart(frames)
+            except ZmqSocketError as error:
+                failed.append((frames, error))
+        # Told when all have left: who is told may send something else.
+        failed.reverse()
+        while failed:
+            self.refused(*failed.pop())
+        return True
 
     def sendWaiting(self, frames: Sequence[bytes]) -> None:
         """

@@ -10,7 +10,7 @@ in between, speak the same.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from math import inf
 from typing import Any, Optional, Union
@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ._callbacks import failQuietly, shown
-from ._frames import Frame, splitEnvelope, toFrames
+from ._frames import Frame, Message, splitEnvelope, toFrames
 from ._outbox import OF_THE_PEER, logLost
 from ._requests import MessageId, PendingReplies, PendingRequests, Request, freshIds
 from .connection import ZmqConnection
@@ -51,7 +51,49 @@ __all__ = [
 log = Logger()
 
 
-class ZmqREQConnection(ZmqConnection):
+class _Answering(ZmqConnection):
+    """
+    Sends when messages come, mostly: what it sends during a flood leaves together.
+    """
+
+    def __init__(
+        self,
+        factory: IZmqFactory,
+        endpoint: Optional[ZmqEndpoint] = None,
+        identity: Union[bytes, str, None] = None,
+    ) -> None:
+        super().__init__(factory, endpoint, identity)
+        self._openDescriptor().refused = self._refused
+
+    def send(self, message: Message) -> None:
+        """
+        Send a message now, as every connection; but while many messages come at once,
+        when these have been delivered.  If libzmq cannot take it then, that is logged.
+        """
+        descriptor = self._descriptor or self._openDescriptor()
+        isOwned = descriptor.isOwned
+        if not isOwned():
+            descriptor.claim()
+        descriptor.sendInBatch(toFrames(message))
+
+    def _postAndTell(self, frames: list[bytes], limit: int) -> Deferred[None]:
+        self._openDescriptor().sendBatch()
+        return super()._postAndTell(frames, limit)
+
+    @property
+    def socket(self) -> Optional[zmq.Socket[bytes]]:
+        """
+        The socket.  What is sent by it comes after what was sent before.
+        """
+        if self._descriptor is not None:
+            self._openDescriptor().sendBatch()
+        return super().socket
+
+    def _refused(self, frames: Sequence[bytes], error: ZmqSocketError) -> None:
+        logLost(error)
+
+
+class ZmqREQConnection(_Answering):
     """
     Sends requests and gets a Deferred for each (``ZMQ_DEALER``).
     """
@@ -89,7 +131,8 @@ class ZmqREQConnection(ZmqConnection):
         self, *messageParts: Frame, timeout: Optional[float] = None
     ) -> Deferred[list[bytes]]:
         """
-        Send a request.
+        Send a request.  While many replies come at once, it leaves when these have been
+        delivered, together with others.
 
         :param messageParts: its frames.
         :param timeout: seconds to wait for the reply; without it,
@@ -125,6 +168,13 @@ class ZmqREQConnection(ZmqConnection):
             self._requests.take(messageId)
             return fail()
         return request
+
+    def _refused(self, frames: Sequence[bytes], error: ZmqSocketError) -> None:
+        request = self._requests.take(frames[0])
+        if request is None:
+            super()._refused(frames, error)
+        elif not request.called:
+            request.errback(error)
 
     def _sendWhenThere(self, request: Request, frames: list[bytes]) -> None:
         # Left to libzmq, a request could not be taken back.
@@ -189,7 +239,7 @@ class ZmqREQConnection(ZmqConnection):
             self._requests.failAll(lambda: ZmqClosedError(text=text))
 
 
-class ZmqREPConnection(ZmqConnection):
+class ZmqREPConnection(_Answering):
     """
     Receives requests and replies to them, in any order (``ZMQ_ROUTER``).
 
@@ -217,7 +267,8 @@ class ZmqREPConnection(ZmqConnection):
 
     def reply(self, messageId: bytes, *messageParts: Frame) -> None:
         """
-        Reply to a request, once.
+        Reply to a request, once.  While many requests come at once, the replies leave
+        when these have been delivered, together.
 
         A client that has gone away meanwhile, or that has no room for it
         (``highWaterMark``), does not get it: it is logged and dropped.
