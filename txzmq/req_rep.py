@@ -141,7 +141,7 @@ class ZmqREQConnection(_Answering):
             ``ZmqRequestTimeoutError`` if there is none in time, with
             ``ZmqClosedError`` if the connection is closed before, with
             ``ZmqOptionError`` if the timeout is invalid, and with what
-            :meth:`send` raises if the request cannot be sent.  Cancel it
+            :meth:`ZmqConnection.send` raises if the request cannot be sent.  Cancel it
             to wait no longer; the server may get the request all the same.
         """
         try:
