@@ -18,6 +18,7 @@ from txzmq import (
     ZmqEndpoint,
     ZmqREPConnection,
     ZmqREQConnection,
+    _batch,
 )
 from txzmq._descriptor import Descriptor
 
@@ -36,8 +37,12 @@ HALF = 20
 
 class BatchTestCase(ZmqTestCase):
     """
-    A test with a flood, which is one read.
+    A test with a flood, which is one read, however long it takes.
     """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(_batch, "_SECONDS", 3600)
 
     def flooded(self, cls: Any, socketType: int) -> Any:
         """
@@ -65,6 +70,8 @@ def numbers(count: int) -> list[bytes]:
 
 
 class ReplyTests(BatchTestCase):
+    server = ZmqREPConnection
+
     def flood(self, also: Callable[[Any], object], count: int = MANY) -> tuple[Any, Any]:
         """
         Have many requests arrive at once.
@@ -72,7 +79,7 @@ class ReplyTests(BatchTestCase):
         :param also: called in the midst of them, after the reply.
         :return: how many replies had arrived after each, and those that arrived.
         """
-        rep, raw = self.flooded(ZmqREPConnection, zmq.DEALER)
+        rep, raw = self.flooded(self.server, zmq.DEALER)
         seen: list[int] = []
         arrived: list[list[bytes]] = []
 
@@ -106,6 +113,52 @@ class ReplyTests(BatchTestCase):
         self.assertEqual(seen, [*range(1, FIRST + 1)])
         self.assertEqual(arrived, numbers(FIRST))
 
+    def test_ebb(self) -> None:
+        """
+        When nothing more waits they leave, and the reply to the last one after them.
+        """
+        count = 2 * FIRST + 2
+        seen, arrived = self.flood(lambda rep: None, count)
+        self.assertEqual(seen[FIRST:], [*[FIRST] * (FIRST + 1), count])
+        self.assertEqual(arrived, numbers(count))
+
+    def test_limits(self) -> None:
+        """
+        Not too much may wait: a part of the high water mark, a number of bytes, a time.
+        """
+        marked = type("Marked", (ZmqREPConnection,), {"highWaterMark": 3 * 8})
+        self.patch(self, "server", marked)
+        seen, arrived = self.flood(lambda rep: None)
+        self.assertEqual(seen[FIRST : FIRST + 6], [7, 7, 10, 10, 10, 13])
+        self.assertEqual(arrived, numbers(MANY))
+        self.patch(self, "server", type("Low", (ZmqREPConnection,), {"highWaterMark": 15}))
+        seen, _ = self.flood(lambda rep: None, 14)
+        self.assertEqual(seen, [*range(1, 15)])
+        self.patch(self, "server", ZmqREPConnection)
+        self.patch(_batch, "_BYTES", 4)
+        seen, _ = self.flood(lambda rep: None, FIRST + 5)
+        self.assertEqual(seen[FIRST:], [7, 7, 7, 11, 11])
+        self.patch(_batch, "_SECONDS", 0)
+        seen, _ = self.flood(lambda rep: None)
+        self.assertEqual(seen, [*range(1, MANY + 1)])
+
+    def test_sameList(self) -> None:
+        """
+        A list of frames can be used for the next message.
+        """
+        rep, raw = self.flooded(ZmqREPConnection, zmq.DEALER)
+        message = [b"", b"", b""]
+
+        def reply(messageId: Any, number: bytes) -> None:
+            message[0], message[-1] = messageId.envelope[0], number
+            rep.send(message)
+
+        rep.gotMessage = reply
+        for number in numbers(MANY):
+            raw.send_multipart([number, b"", number])
+        rep.doRead()
+        self.assertEqual([parts[-1] for parts in self.arrived(raw)], numbers(MANY))
+
     def test_closed(self) -> None:
         """
         A server that closes in the midst of it has sent its replies.
@@ -119,6 +172,21 @@ class ReplyTests(BatchTestCase):
         """
         _, arrived = self.flood(lambda rep: rep.pauseProducing())
         self.assertEqual(arrived, numbers(HALF + 1))
+
+    def test_afterwards(self) -> None:
+        """
+        What is sent after the flood does not wait for the next read, though there may be
+        something to read.
+        """
+        rep, raw = self.flooded(ZmqREPConnection, zmq.DEALER)
+        ids: list[Any] = []
+        rep.gotMessage = lambda messageId, number: ids.append(messageId)
+        for number in numbers(MANY):
+            raw.send_multipart([number, b"", number])
+        rep.doRead()
+        raw.send_multipart([b"one more", b"", b""])
+        rep.reply(ids[0], b"late")
+        self.assertEqual(self.arrived(raw), [[b"0", b"", b"late"]])
 
     def test_raises(self) -> None:
         """
@@ -140,6 +208,7 @@ class ReplyTests(BatchTestCase):
         ways: dict[str, Callable[[Any], object]] = {
             "socket": lambda rep: rep.socket,
             "sendWhenReady": lambda rep: rep.sendWhenReady(lost).addErrback(lambda _: None),
+            "heartbeatTtl": lambda rep: setattr(rep, "heartbeatTtl", 100),
             "addEndpoints": lambda rep: rep.addEndpoints([ZmqEndpoint("bind", "inproc://more")]),
         }
         for name, also in ways.items():
@@ -252,6 +321,19 @@ class RequestTests(BatchTestCase):
         _, arrived = self.flood(ask)
         self.assertEqual(arrived, [b"next " + number for number in numbers(MANY)])
 
+    async def test_inTurn(self) -> None:
+        """
+        One request after the other is no flood, however fast the replies come: each is
+        sent at once.
+        """
+        req, raw = self.flooded(ZmqREQConnection, zmq.REP)
+        replies = []
+        for number in numbers(MANY):
+            reply = req.sendMsg(number)
+            raw.send(raw.recv(zmq.NOBLOCK))
+            replies += await reply
+        self.assertEqual(replies, numbers(MANY))
+
     def test_refused(self) -> None:
         """
         A request that cannot be sent fails, as one does that is sent alone, and waits
@@ -319,6 +401,37 @@ class RequestTests(BatchTestCase):
         arrived: Sequence[list[bytes]] = self.arrived(raw)
         self.assertEqual([message[-1] for message in arrived], numbers(HALF + 1))
         self.assertEqual(errors, [ZmqClosedError] * (HALF + 1))
+
+    def test_closedRefused(self) -> None:
+        """
+        What cannot be sent when it closes has failed because it is closed; who is told
+        of that finds it closed.
+        """
+        errors: list[Any] = []
+        texts = self.logged()
+
+        def tell(failure: Any) -> None:
+            errors.append(failure.type)
+            self.assertIsNone(client.socket)
+
+        def ask(req: Any, number: bytes) -> None:
+            nonlocal client
+            client = req
+            if FIRST <= int(number) < HALF:
+                req.sendMsg(number).addErrback(tell)
+            elif int(number) == HALF:
+                req._descriptor.hold(True)
+                req.shutdown()
+
+        client: Any = None
+        req, raw = self.flooded(ZmqREQConnection, zmq.DEALER)
+        for number in numbers(MANY):
+            req.sendMsg(number).addCallbacks(lambda parts: ask(req, parts[0]), lambda failure: None)
+        for message in self.arrived(raw):
+            raw.send_multipart(message)
+        req.doRead()
+        self.assertEqual(errors, [ZmqClosedError] * (HALF - FIRST))
+        self.assertEqual(texts, [])
 
     def test_waitingForServer(self) -> None:
         """

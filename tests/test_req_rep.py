@@ -978,8 +978,6 @@ class ReplyTests(ZmqTestCase):
         for i in range(30):
             raw.send_multipart([b"%d" % i, b"", b"x"])
         got = await rep.gotMessage.wait(30)
-        # What is sent while many come leaves after that.
-        await turns()
         self.assertRaises(ZmqReplyError, rep.reply, b"0", b"x")
         self.assertRaises(ZmqReplyError, rep.reply, b"19", b"x")
         rep.reply(b"29", b"new")

@@ -19,17 +19,6 @@ the end first.  A send that says "not now" cannot: it reads the mailbox only
 about once a millisecond, and half of these answers are wrong.  So after one
 the events are asked for, and the send is tried once more.
 
-What answers messages leaves together
-=====================================
-
-libzmq sends in a thread of its own, which sleeps when there is nothing to send.  A
-message that finds it asleep wakes it, and is a packet of its own; where every message
-of a flood is answered at once, that costs as much as all else.  So those who say so
-(:meth:`Descriptor.sendInBatch`) have what they send during a flood sent when the read
-ends, within its budget.  Only during a flood: what answers the first messages of a read
-leaves at once.  Whoever sends one at a time waits for it, and a callback that takes long
-would keep what others wait for; after a slow one the read ends.
-
 What was rejected
 =================
 
@@ -60,6 +49,7 @@ from zmq.backend import zmq_poll
 
 from . import _ipc
 from ._advice import goneError, sendError
+from ._batch import Batch
 from ._budget import DEFAULT_BUDGET, ReadBudget, checkBudget
 from ._callbacks import nothing, shown, watch
 from ._control import getOption, lingerUntil, openMonitor, setOption
@@ -102,13 +92,13 @@ _SEND = zmq.Socket.send if "cffi" in _BaseSocket.__module__ else _BaseSocket.sen
 #: fifteenth of a message.
 _MAX_STRIDE = 16
 
-#: From here on it is a flood: what answers it leaves together.
-_FLOOD = 8
-
 #: The most bytes between them.  What is large must be gone before the next is
 #: received: else they no longer fit the processor's caches, and throughput falls
 #: to a third.
 _STRIDE_BYTES = 32_768
+
+#: With so many messages between them it may be a flood (``_batch``).
+_FLOOD = 8
 
 
 class Receiver(Protocol):
@@ -165,6 +155,7 @@ class Descriptor(Owned):
         "_inRead",
         "_item",
         "_lost",
+        "_mayBeFlood",
         "_pendingLook",
         "_reactor",
         "_reader",
@@ -208,8 +199,9 @@ class Descriptor(Owned):
         # Closed or paused: the one thing to look at after each callback.
         self._halted = False
         self._inRead = False
-        # What is to leave when the read ends; ``None`` where it leaves at once.
-        self._batch: Optional[list[Sequence[bytes]]] = None
+        # Whether those who send in batches should ask; and what they send in this read.
+        self._mayBeFlood = False
+        self._batch: Optional[Batch] = None
         self.refused: Callable[[Sequence[bytes], ZmqSocketError], object] = nothing
         self.flush: Optional[Callable[[], bool]] = None
         self._item = (socket, _POLLIN)
@@ -263,7 +255,6 @@ class Descriptor(Owned):
             self.fd = -1
             self._send = self._sendFrame = self._recv = self.sendFrame = _raiseClosed
             self._asker = None
-            self.refused = nothing
             del self.socket, self._item, self._reader, self._receiver, self._reactor, self._lost
             if isOurs:
                 if linger != 0:
@@ -362,6 +353,7 @@ class Descriptor(Owned):
         :raise ZmqSocketError: libzmq refused it.
         :raise ZmqOptionError: the value is of the wrong type.
         """
+        self.sendBatch()
         setOption(self.socket, option, value)
 
     def getOption(self, option: int) -> Union[int, bytes]:
@@ -504,9 +496,9 @@ class Descriptor(Owned):
                 more = self._isReadable() and not self._halted and self._drain(budget)
             else:
                 more = self._drain(budget)
-            # To send consumes the signal of what came meanwhile.
-            if self._batch is not None and self.sendBatch() and not self._halted:
-                more = more or self._isReadable()
+            self._mayBeFlood = False
+            if self._batch is not None:
+                more = self._endBatch(self._batch) or more
         except zmq.ZMQError as error:
             self._lose(error)
             return
@@ -603,8 +595,8 @@ class Descriptor(Owned):
             isFirst = False
             # A slow callback is noticed at once, a fast one pays little.
             stride = min(stride * 2, _MAX_STRIDE, left, _STRIDE_BYTES // (len(frame) + 1) + 1)
-            if stride >= _FLOOD and self._batch is None:
-                self._batch = []
+            if stride >= _FLOOD:
+                self._mayBeFlood = True
             # A large message must be gone before the next is received.
             frame = message = result = None  # type: ignore[assignment]
 
@@ -647,35 +639,49 @@ class Descriptor(Owned):
 
     def sendInBatch(self, frames: Sequence[bytes]) -> None:
         """
-        As :meth:`sendMultipart`; in a flood, together with others, when the read ends.
-        If it cannot be sent then, :attr:`refused` is called.
+        As :meth:`sendMultipart`; in a flood, together with others, when the read ends
+        or earlier.  If it cannot be sent then, :attr:`refused` is called after the read.
+        """
+        if self._mayBeFlood:
+            self._mayBeFlood = False
+            # If the socket is gone, sending tells.
+            with suppress(zmq.ZMQError):
+                self._findFlood()
+        batch = self._batch
+        if batch is None or not batch.isOpen:
+            self.sendMultipart(frames)
+        elif batch.add(frames):
+            self.sendBatch()
+
+    def _findFlood(self) -> None:
+        """
+        Open the batch if more messages wait; else close it.
         """
         batch = self._batch
         if batch is None:
-            self.sendMultipart(frames)
-        else:
-            batch.append(frames)
+            mark: Any = self.socket.getsockopt(zmq.SNDHWM)
+            batch = self._batch = Batch(mark)
+        batch.isOpen = self._isReadable()
+        if not batch.isOpen:
+            self.sendBatch()
 
-    def sendBatch(self) -> bool:
+    def sendBatch(self) -> None:
         """
-        Send what is to leave together, now.
+        Send what is to leave together, before anything else is done to the socket.
+        """
+        if self._batch is not None and self._batch.messages:
+            self._batch.leave(self.sendMultipart)
 
-        :return: whether there was anything.
+    def _endBatch(self, batch: Batch) -> bool:
         """
-        batch, self._batch = self._batch, None
-        if not batch:
-            return False
-        failed = []
-        for frames in batch:
-            try:
-                self.sendMultipart(frames)
-            except ZmqSocketError as error:
-                failed.append((frames, error))
-        # Told when all have left: who is told may send something else.
-        failed.reverse()
-        while failed:
-            self.refused(*failed.pop())
-        return True
+        Send what is left of it, and tell of what could not be sent.
+
+        :return: whether something has come: to send consumes the signal of that.
+        """
+        self.sendBatch()
+        self._batch = None
+        batch.tell(self.refused)
+        return not self._halted and self._isReadable()
 
     def sendWaiting(self, frames: Sequence[bytes]) -> None:
         """

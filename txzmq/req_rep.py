@@ -68,7 +68,8 @@ class _Answering(ZmqConnection):
     def send(self, message: Message) -> None:
         """
         Send a message now, as every connection; but while many messages come at once,
-        when these have been delivered.  If libzmq cannot take it then, that is logged.
+        together with others, a little later.  If libzmq cannot take it then, that is
+        logged.
         """
         descriptor = self._descriptor or self._openDescriptor()
         isOwned = descriptor.isOwned
@@ -83,7 +84,9 @@ class _Answering(ZmqConnection):
     @property
     def socket(self) -> Optional[zmq.Socket[bytes]]:
         """
-        The socket.  What is sent by it comes after what was sent before.
+        The socket, for options that have no attribute here; ``None`` once the
+        connection is closed.  What was to leave together leaves whenever somebody
+        reaches for it.
         """
         if self._descriptor is not None:
             self._openDescriptor().sendBatch()
@@ -131,8 +134,8 @@ class ZmqREQConnection(_Answering):
         self, *messageParts: Frame, timeout: Optional[float] = None
     ) -> Deferred[list[bytes]]:
         """
-        Send a request.  While many replies come at once, it leaves when these have been
-        delivered, together with others.
+        Send a request.  While many replies come at once, it leaves together with
+        others, a little later.
 
         :param messageParts: its frames.
         :param timeout: seconds to wait for the reply; without it,
@@ -171,10 +174,11 @@ class ZmqREQConnection(_Answering):
 
     def _refused(self, frames: Sequence[bytes], error: ZmqSocketError) -> None:
         request = self._requests.take(frames[0])
-        if request is None:
+        if request is not None:
+            if not request.called:
+                request.errback(error)
+        elif self._descriptor is not None:
             super()._refused(frames, error)
-        elif not request.called:
-            request.errback(error)
 
     def _sendWhenThere(self, request: Request, frames: list[bytes]) -> None:
         # Left to libzmq, a request could not be taken back.
@@ -267,8 +271,8 @@ class ZmqREPConnection(_Answering):
 
     def reply(self, messageId: bytes, *messageParts: Frame) -> None:
         """
-        Reply to a request, once.  While many requests come at once, the replies leave
-        when these have been delivered, together.
+        Reply to a request, once.  While many requests come at once, replies leave
+        together, a little later.
 
         A client that has gone away meanwhile, or that has no room for it
         (``highWaterMark``), does not get it: it is logged and dropped.
@@ -278,7 +282,7 @@ class ZmqREPConnection(_Answering):
         :raise ZmqReplyError: there is no such request, or it has been answered.
         :raise ZmqFrameError: it is no valid message.
         :raise ZmqSocketError: libzmq refused it; the request is still to be
-            answered.
+            answered.  (If it was to leave with others, that is logged.)
         :raise ZmqClosedError: the connection is closed.
         """
         self._openDescriptor()
