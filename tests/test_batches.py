@@ -126,12 +126,12 @@ class ReplyTests(BatchTestCase):
         """
         Not too much may wait: a part of the high water mark, a number of bytes, a time.
         """
-        marked = type("Marked", (ZmqREPConnection,), {"highWaterMark": 3 * 8})
+        marked = type("Marked", (ZmqREPConnection,), {"highWaterMark": 3 * 64})
         self.patch(self, "server", marked)
         seen, arrived = self.flood(lambda rep: None)
         self.assertEqual(seen[FIRST : FIRST + 6], [7, 7, 10, 10, 10, 13])
         self.assertEqual(arrived, numbers(MANY))
-        self.patch(self, "server", type("Low", (ZmqREPConnection,), {"highWaterMark": 15}))
+        self.patch(self, "server", type("Low", (ZmqREPConnection,), {"highWaterMark": 127}))
         seen, _ = self.flood(lambda rep: None, 14)
         self.assertEqual(seen, [*range(1, 15)])
         self.patch(self, "server", ZmqREPConnection)

@@ -31,8 +31,8 @@ _SECONDS = 0.0005
 #: The most bytes that wait; the last frame of a message stands for all of it.
 _BYTES = 32_768
 
-#: Which part of a high water mark may wait.
-_PART = 8
+#: Which part of a high water mark may wait: where it is low, nothing.
+_PART = 64
 
 #: As many as come, where there is no mark.
 _MANY = 1 << 30
