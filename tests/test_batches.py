@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
 from typing import Any, Callable
 from unittest import mock
 
@@ -304,7 +303,8 @@ class RequestTests(BatchTestCase):
         """
         req, raw = self.flooded(ZmqREQConnection, zmq.DEALER)
         for number in numbers(MANY):
-            req.sendMsg(number).addCallback(lambda parts: asked(req, parts[0]))
+            request = req.sendMsg(number)
+            request.addCallbacks(lambda parts: asked(req, parts[0]), lambda failure: None)
         for message in self.arrived(raw):
             raw.send_multipart(message)
         req.doRead()
@@ -392,14 +392,8 @@ class RequestTests(BatchTestCase):
             if number == b"%d" % HALF:
                 req.shutdown()
 
-        req, raw = self.flooded(ZmqREQConnection, zmq.DEALER)
-        for number in numbers(MANY):
-            req.sendMsg(number).addCallbacks(lambda parts: ask(req, parts[0]), lambda failure: None)
-        for message in self.arrived(raw):
-            raw.send_multipart(message)
-        req.doRead()
-        arrived: Sequence[list[bytes]] = self.arrived(raw)
-        self.assertEqual([message[-1] for message in arrived], numbers(HALF + 1))
+        _, arrived = self.flood(ask)
+        self.assertEqual(arrived, numbers(HALF + 1))
         self.assertEqual(errors, [ZmqClosedError] * (HALF + 1))
 
     def test_closedRefused(self) -> None:
@@ -424,12 +418,7 @@ class RequestTests(BatchTestCase):
                 req.shutdown()
 
         client: Any = None
-        req, raw = self.flooded(ZmqREQConnection, zmq.DEALER)
-        for number in numbers(MANY):
-            req.sendMsg(number).addCallbacks(lambda parts: ask(req, parts[0]), lambda failure: None)
-        for message in self.arrived(raw):
-            raw.send_multipart(message)
-        req.doRead()
+        self.flood(ask)
         self.assertEqual(errors, [ZmqClosedError] * (HALF - FIRST))
         self.assertEqual(texts, [])
 

@@ -56,13 +56,8 @@ class _Answering(ZmqConnection):
     Sends when messages come, mostly: what it sends during a flood leaves together.
     """
 
-    def __init__(
-        self,
-        factory: IZmqFactory,
-        endpoint: Optional[ZmqEndpoint] = None,
-        identity: Union[bytes, str, None] = None,
-    ) -> None:
-        super().__init__(factory, endpoint, identity)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._openDescriptor().refused = self._refused
 
     def send(self, message: Message) -> None:
