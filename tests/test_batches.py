@@ -381,6 +381,22 @@ class RequestTests(BatchTestCase):
         (text,) = texts
         self.assertIn("was dropped", text)
 
+    def test_firedByTheUser(self) -> None:
+        """
+        A Deferred that the user has fired is left alone.
+        """
+        texts = self.logged()
+        results: list[Any] = []
+
+        def ask(req: Any, number: bytes) -> None:
+            request = req.sendMsg(number).addErrback(lambda failure: None)
+            if number == b"%d" % (MANY - 1):
+                request.addCallback(results.append).callback(b"impatient")
+                req._descriptor.hold(True)
+
+        req, _ = self.flood(ask)
+        self.assertEqual((results, texts, len(req._requests)), ([b"impatient"], [], FIRST))
+
     def test_closed(self) -> None:
         """
         A client that closes in the midst of it has sent its requests; all have failed.
