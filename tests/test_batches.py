@@ -71,6 +71,13 @@ def numbers(count: int) -> list[bytes]:
 class ReplyTests(BatchTestCase):
     server = ZmqREPConnection
 
+    def ask(self, raw: zmq.Socket[bytes], count: int) -> None:
+        """
+        Send so many requests.
+        """
+        for number in numbers(count):
+            raw.send_multipart([number, b"", number])
+
     def flood(self, also: Callable[[Any], object], count: int = MANY) -> tuple[Any, Any]:
         """
         Have many requests arrive at once.
@@ -90,8 +97,7 @@ class ReplyTests(BatchTestCase):
             seen.append(len(arrived))
 
         rep.gotMessage = reply
-        for number in numbers(count):
-            raw.send_multipart([number, b"", number])
+        self.ask(raw, count)
         rep.doRead()
         arrived += self.arrived(raw)
         return seen, [message[-1] for message in arrived]
@@ -153,8 +159,7 @@ class ReplyTests(BatchTestCase):
             rep.send(message)
 
         rep.gotMessage = reply
-        for number in numbers(MANY):
-            raw.send_multipart([number, b"", number])
+        self.ask(raw, MANY)
         rep.doRead()
         self.assertEqual([parts[-1] for parts in self.arrived(raw)], numbers(MANY))
 
@@ -180,8 +185,7 @@ class ReplyTests(BatchTestCase):
         rep, raw = self.flooded(ZmqREPConnection, zmq.DEALER)
         ids: list[Any] = []
         rep.gotMessage = lambda messageId, number: ids.append(messageId)
-        for number in numbers(MANY):
-            raw.send_multipart([number, b"", number])
+        self.ask(raw, MANY)
         rep.doRead()
         raw.send_multipart([b"one more", b"", b""])
         rep.reply(ids[0], b"late")
@@ -257,8 +261,7 @@ class ReplyTests(BatchTestCase):
                 children.append(fork())
 
         rep.gotMessage = reply
-        for number in numbers(MANY):
-            raw.send_multipart([number, b"", number])
+        self.ask(raw, MANY)
         rep.doRead()
         if not children[0]:
             os._exit(len(texts))
@@ -278,15 +281,13 @@ class ReplyTests(BatchTestCase):
             got.append(number)
 
         rep.gotMessage = reply
-        for number in numbers(MANY):
-            raw.send_multipart([number, b"", number])
+        self.ask(raw, MANY)
         send = Descriptor.sendBatch
 
-        def observed(descriptor: Any) -> bool:
-            if descriptor._batch:
-                raw.send_multipart([b"late", b"", b"late"])
-                descriptor.hasRoom()
-            return send(descriptor)
+        def observed(descriptor: Any) -> None:
+            raw.send_multipart([b"late", b"", b"late"])
+            descriptor.hasRoom()
+            send(descriptor)
 
         with mock.patch.object(Descriptor, "sendBatch", observed):
             rep.doRead()

@@ -20,6 +20,7 @@ No socket here: the descriptor sends.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from time import perf_counter
 
 from .errors import ZmqSocketError
@@ -33,9 +34,6 @@ _BYTES = 32_768
 
 #: Which part of a high water mark may wait: where it is low, nothing.
 _PART = 64
-
-#: As many as come, where there is no mark.
-_MANY = 1 << 30
 
 
 class Batch:
@@ -54,7 +52,7 @@ class Batch:
         self.isOpen = False
         self.messages: list[Sequence[bytes]] = []
         self.refused: list[tuple[Sequence[bytes], ZmqSocketError]] = []
-        self._most = highWaterMark // _PART if highWaterMark else _MANY
+        self._most = highWaterMark // _PART if highWaterMark else inf
         self._room = 0
         self._until = 0.0
 
@@ -89,7 +87,7 @@ class Batch:
         """
         :param refused: is told of those that could not be sent.
         """
-        failed, self.refused = self.refused[::-1], []
-        # It may raise an error that knows this frame: together they would stay in memory.
-        while failed:
-            refused(*failed.pop())
+        for frames, error in self.refused:
+            refused(frames, error)
+        # The errors know us: together they would stay in memory.
+        self.refused.clear()

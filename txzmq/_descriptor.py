@@ -353,7 +353,6 @@ class Descriptor(Owned):
         :raise ZmqSocketError: libzmq refused it.
         :raise ZmqOptionError: the value is of the wrong type.
         """
-        self.sendBatch()
         setOption(self.socket, option, value)
 
     def getOption(self, option: int) -> Union[int, bytes]:

@@ -203,6 +203,7 @@ class ZmqConnection(Monitored):
         if self._descriptor is None:
             return None
         descriptor = self._openDescriptor()
+        descriptor.sendBatch()
         # First: a finalizer may close us while the look is being scheduled.
         socket = descriptor.socket
         descriptor.look()
@@ -237,7 +238,9 @@ class ZmqConnection(Monitored):
         until = OPTIONS[name].until
         if until is Until.made or (until is Until.opened and self.endpoints):
             raise ZmqOptionError(name, f"{name} cannot be changed now: set it before {until.value}")
-        apply(self._openDescriptor().setOption, name, value)
+        descriptor = self._openDescriptor()
+        descriptor.sendBatch()
+        apply(descriptor.setOption, name, value)
 
     # Endpoints
 
@@ -319,6 +322,7 @@ class ZmqConnection(Monitored):
 
     def _postAndTell(self, frames: list[bytes], limit: int) -> Deferred[None]:
         descriptor = self._openDescriptor()
+        descriptor.sendBatch()
         if self._outbox is None:
             self._outbox = Outbox(descriptor, descriptor.reactor)
         queue = self._outbox.queue

@@ -72,21 +72,6 @@ class _Answering(ZmqConnection):
             descriptor.claim()
         descriptor.sendInBatch(toFrames(message))
 
-    def _postAndTell(self, frames: list[bytes], limit: int) -> Deferred[None]:
-        self._openDescriptor().sendBatch()
-        return super()._postAndTell(frames, limit)
-
-    @property
-    def socket(self) -> Optional[zmq.Socket[bytes]]:
-        """
-        The socket, for options that have no attribute here; ``None`` once the
-        connection is closed.  What was to leave together leaves whenever somebody
-        reaches for it.
-        """
-        if self._descriptor is not None:
-            self._openDescriptor().sendBatch()
-        return super().socket
-
     def _refused(self, frames: Sequence[bytes], error: ZmqSocketError) -> None:
         logLost(error)
 
