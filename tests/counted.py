@@ -3,7 +3,8 @@ A program that counts what messages cost: calls of a socket's methods, of the
 reactor's, of the clock, and of Python functions in txzmq.  ``python -m
 tests.counted SCENARIO`` prints the counts as JSON; ``test_cost.py`` runs it.
 ``SCENARIO memory`` prints the bytes that Python takes instead, and ``SCENARIO
-idle`` has other connections around.
+idle`` has other connections around.  Of the objects that attributes are read from for
+each message, it counts those that have a dictionary for them.
 
 It is a process of its own because the counters must be in place before txzmq
 is imported: it uses the methods of pyzmq's C class, which nobody can replace
@@ -127,6 +128,7 @@ class CountingReactor:
 
 
 factory = ZmqFactory(CountingReactor())
+requested: list[object] = []
 peers: list[zmq.Socket[bytes]] = []
 
 
@@ -173,6 +175,13 @@ def begin() -> None:
         sys.setprofile(profile)
 
 
+def hasDictionary(instance: object) -> bool:
+    """
+    :return: whether its attributes are in one, and not in the instance itself.
+    """
+    return any(type(held) is dict for held in gc.get_referents(instance))
+
+
 def finish() -> None:
     """
     Print the counts once the read that is going on is over.
@@ -187,6 +196,8 @@ def report() -> None:
         left, peak = tracemalloc.get_traced_memory()
         print(json.dumps({"left": left, "peak": peak}))
     else:
+        objects = [*factory.connections, *requested]  # type: ignore[misc]
+        counts["dictionaries"] = sum(map(hasDictionary, objects))
         print(json.dumps(counts))
     sys.stdout.flush()
     for peer in peers:
@@ -266,7 +277,9 @@ def requests(inFlight: int) -> None:
     left = [COUNT - inFlight, COUNT]
 
     def ask() -> None:
-        req.sendMsg(b"x").addCallback(answered)
+        request = req.sendMsg(b"x").addCallback(answered)
+        if "memory" not in options:
+            requested.append(request)
 
     def answered(parts: object) -> None:
         left[1] -= 1

@@ -332,8 +332,47 @@ class SettingTests(ZmqTestCase):
                 self.highWaterMark = 7
                 super().__init__(factory)
 
-        for _ in range(2):  # the first construction changes the class
-            self.assertSocket(Early(self.factory), {zmq.SNDHWM: 7})
+        # What the class has meanwhile is turned by the next construction.
+        for highWaterMark in (5, 6):
+            Early.highWaterMark = highWaterMark
+            for _ in range(2):
+                connection = Early(self.factory)
+                self.assertSocket(connection, {zmq.SNDHWM: 7})
+                self.assertEqual(connection.highWaterMark, 7)
+                connection.highWaterMark = 8
+                self.assertSocket(connection, {zmq.SNDHWM: 8})
+
+    def test_beforeInitInstead(self) -> None:
+        """
+        The same where the class has it from the beginning, in a mixin.
+        """
+
+        class Mixin:
+            highWaterMark = 5
+
+        class Early(Mixin, ZmqDealerConnection):
+            def __init__(self, factory: Any) -> None:
+                self.highWaterMark = 7
+                super().__init__(factory)
+
+        self.assertSocket(Early(self.factory), {zmq.SNDHWM: 7})
+        self.assertEqual((Mixin().highWaterMark, Early.highWaterMark), (5, 5))
+
+    def test_mixinAlone(self) -> None:
+        """
+        A mixin can also be part of what is no connection.
+        """
+
+        class Mixin:
+            highWaterMark = 5
+
+        adopt(type("Mixed", (Mixin, ZmqDealerConnection), {}))
+        alone = Mixin()
+        alone.highWaterMark = 7
+        self.assertEqual((alone.highWaterMark, Mixin().highWaterMark), (7, 5))
+        del alone.highWaterMark
+        self.assertEqual(alone.highWaterMark, 5)
+        self.assertRaises(AttributeError, delattr, alone, "highWaterMark")
 
     def test_beforeInitWrong(self) -> None:
         """
@@ -573,6 +612,20 @@ class ApplyTests(SynchronousTestCase):
         applyAll(self.options.__setitem__, owner)
         expected = {o: value for _, row in VALUES.values() for o, value in row.items()}
         self.assertEqual(self.options, expected)
+
+    def test_applyAllTheSame(self) -> None:
+        """
+        What is equal to a valid value need not be valid, also not the second time.
+        """
+        for value in (7, 7.0, True, [7]):
+            owner = subclass(highWaterMark=value)
+            for _ in range(2):
+                if isinstance(value, int):
+                    applyAll(self.options.__setitem__, owner)
+                    self.assertEqual(self.options[zmq.SNDHWM], value)
+                else:
+                    error = self.assertRaises(ZmqOptionError, applyAll, dict.__setitem__, owner)
+                    self.assertEqual(error.name, "highWaterMark")
 
     def test_applyDefaults(self) -> None:
         """

@@ -144,6 +144,11 @@ class ZmqConnection(Monitored):
     # How long libzmq holds what it has, in milliseconds; as Descriptor.close takes it.
     _linger: Optional[int] = None
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Now: a constructor may assign before it calls ours.
+        adopt(cls)
+
     def __init__(
         self,
         factory: IZmqFactory,
@@ -157,7 +162,7 @@ class ZmqConnection(Monitored):
         self.boundAddresses: list[str] = []
         #: Kept for old programs: messages are received as a whole.
         self.recv_parts: list[bytes] = []
-        adopt(type(self))
+        adopt(type(self), self)
         if identity is not None:
             self.identity = identity
         checkReactor(factory.reactor)
@@ -178,7 +183,7 @@ class ZmqConnection(Monitored):
 
     def __repr__(self) -> str:
         # Errors show us, also before we are constructed.
-        endpoints = vars(self).get("endpoints", [])
+        endpoints = getattr(self, "endpoints", [])
         return f"{type(self).__name__}({shown(self.factory)}, {endpoints!r})"
 
     # The socket

@@ -6,8 +6,8 @@ A class says ``highWaterMark = 1000`` and its connections are opened so; that
 is how txZMQ has been configured ever since.  To let an assignment on a *living*
 connection reach its socket, :func:`adopt` turns such plain class attributes
 into :class:`Setting` descriptors that read like the plain value.  It looks at
-every construction again, since values are assigned to and deleted from classes
-at any time.  A ``__setattr__`` on the connection would do as well, and would
+each new class, and at every construction again, since values are assigned to and
+deleted from classes at any time.  A ``__setattr__`` on the connection would do as well, and would
 make each ``self.count += 1`` of a user's callback ten times slower; a metaclass
 would not go together with other people's.
 """
@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple, Optional
 
 import zmq
@@ -160,27 +162,64 @@ def apply(setOption: Callable[[int, Any], None], name: str, value: object) -> No
     :param value: as the user wrote it.
     :raise ZmqOptionError: the value is invalid.
     """
+    for option, encoded in _encoded(name, value):
+        setOption(option, encoded)
+
+
+def _encoded(name: str, value: object) -> Iterator[tuple[int, Any]]:
+    """
+    :return: the options of libzmq that a setting stands for, and their value.
+    """
     encoded = encode(name, value)
-    if encoded is None:
-        return  # to have no identity is where a socket begins
-    for option in OPTIONS[name].names:
-        setOption(getattr(zmq, option), encoded)
+    if encoded is not None:  # to have no identity is where a socket begins
+        for option in OPTIONS[name].names:
+            yield getattr(zmq, option), encoded
+
+
+#: The values of all settings of a connection.
+_allOf = attrgetter(*OPTIONS)
+
+
+# Connections are many, and what is set in them is mostly the same.  Typed: 1.0 is not
+# valid where 1 is.
+@lru_cache(typed=True)
+def _different(*values: object) -> tuple[tuple[int, Any], ...]:
+    """
+    :param values: of all settings, as users wrote them.
+    :return: the options of libzmq which these do not leave as they are by default.
+    """
+    return tuple(
+        pair
+        for name, value in zip(OPTIONS, values)
+        if encode(name, value) != OPTIONS[name].default
+        for pair in _encoded(name, value)
+    )
 
 
 def applyAll(setOption: Callable[[int, Any], None], owner: object) -> None:
     """
     Hand over every setting in which ``owner`` differs from libzmq's defaults.
+
+    :raise ZmqOptionError: one is invalid.
     """
-    for name, option in OPTIONS.items():
-        value = getattr(owner, name)
-        if encode(name, value) != option.default:
-            apply(setOption, name, value)
+    values = _allOf(owner)
+    try:
+        options = _different(*values)
+    except TypeError:
+        # What has no hash is not valid either.
+        options = _different.__wrapped__(*values)
+    for option, encoded in options:
+        setOption(option, encoded)
 
 
 class Setting:
     """
     A class attribute that reads like a plain value; assigning to it on a
     connection also tells the connection, by its ``_settingChanged``.
+
+    What is assigned stands in a dictionary of its own.  To reach for that of the instance
+    would give it one: CPython does without, and finds all attributes faster then, also
+    those that users count their messages in.
 
     :param name: of the setting, a key of :data:`OPTIONS`.
     :param value: what the class has.
@@ -190,20 +229,20 @@ class Setting:
         self.name = name
         self.value = value
 
-    def __get__(self, instance: object | None, owner: type) -> object:
+    def __get__(self, instance: Any, owner: type) -> object:
         if instance is None:
             return self.value
-        return instance.__dict__.get(self.name, self.value)
+        return instance._assignedSettings.get(self.name, self.value)
 
-    def __set__(self, instance: object, value: object) -> None:
+    def __set__(self, instance: Any, value: object) -> None:
         self._tell(instance, value)
-        vars(instance)[self.name] = value
+        instance._assignedSettings = {**instance._assignedSettings, self.name: value}
 
-    def __delete__(self, instance: object) -> None:
-        if self.name not in vars(instance):
+    def __delete__(self, instance: Any) -> None:
+        if self.name not in instance._assignedSettings:
             raise AttributeError(self.name)
         self._tell(instance, self.value)
-        del vars(instance)[self.name]
+        del instance._assignedSettings[self.name]
 
     def _tell(self, instance: object, value: object) -> None:
         # A mixin can be part of other classes, which are not connections.
@@ -212,16 +251,29 @@ class Setting:
             tell(self.name, value)
 
 
-def adopt(cls: type) -> None:
+def adopt(cls: type, instance: Optional[object] = None) -> None:
     """
     Let assignments on the instances of ``cls`` be noticed.
 
     Turns the plain values that the class and its bases have for settings into
     :class:`Setting`; a user's own property is left alone.  A value assigned to
     a class while it has connections is turned when the next one is made.
+
+    :param instance: is being made.
     """
+    isTurned = False
     for base in cls.__mro__:
-        for name in OPTIONS.keys() & vars(base).keys():
-            value = vars(base)[name]
-            if not hasattr(value, "__get__"):
+        own = vars(base)
+        for name in OPTIONS.keys() & own.keys():
+            value = own[name]
+            # Most have been turned: that is asked first.
+            if type(value) is not Setting and not hasattr(value, "__get__"):
+                isTurned = True
                 setattr(base, name, Setting(name, value))
+                # Of an instance to which nothing is assigned.
+                base._assignedSettings = {}  # type: ignore[attr-defined]
+    if isTurned and instance is not None:
+        # What was assigned to it so far hid the class's plain value.
+        assigned = vars(instance)
+        for name in OPTIONS.keys() & assigned.keys():
+            setattr(instance, name, assigned.pop(name))
