@@ -1,5 +1,5 @@
 """
-The other side of whatever is measured: plain pyzmq, as fast as Python can.
+The other side of whatever is measured: plain pyzmq, as fast as Python can, or libzmq.
 
 Parameters come as JSON in ``argv[1]``.  The first line printed has the
 addresses that it is bound to; then there may be ``{"ready": true}``, once the
@@ -126,10 +126,20 @@ def take() -> None:
     say(rate=chunks * p.chunk / (end - start))
 
 
+def sendBack() -> None:
+    """
+    Send whatever comes back to where it came from, without Python: where many are in
+    flight, what is measured would else wait for us.
+    """
+    zmq.proxy(socket, socket)
+
+
 def echo() -> None:
     """
     Reply to requests, with their own frames.
     """
+    if p.window > 1:
+        sendBack()
     count = p.parts + 3
     while True:
         sendAll([recv() for _ in repeat(None, count)])
@@ -142,8 +152,8 @@ def ask() -> None:
     count = p.parts + 2
     for number in range(p.window):
         sendAll([b"request%09d" % number, b"", *body])
-    while p.window > 1:
-        sendAll([recv() for _ in repeat(None, count)])
+    if p.window > 1:
+        sendBack()
     asked = 0
     latencies = Meter(p, lambda: asked).latencies
     message = [recv() for _ in repeat(None, count)]
