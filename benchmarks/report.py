@@ -165,6 +165,11 @@ input and output of both, and the kernel take their turns on the same core.  The
 CPU time of the measured thread alone is shown beside it.
 
 """,
+    "REQ and REP, many": """\
+The other side is libzmq itself (``zmq_proxy``), which sends each message back to
+where it came from.
+
+""",
     "A 10 ms ticker": """\
 A timer that goes off every 10 ms, while messages of 100 B come as fast as they
 can.  It is switched on and off in turn, six times.  Where no tick came at all, its

@@ -305,6 +305,20 @@ class SettingTests(ZmqTestCase):
             self.assertEqual(ZmqDealerConnection.highWaterMark, 7)
             self.assertSocket(before, {zmq.SNDHWM: 0})
 
+    def test_classAssignmentBeside(self) -> None:
+        """
+        What was assigned to a connection stays, whatever its class is given later.
+        """
+        cls = subclass(highWaterMark=5)
+        connection = cls(self.factory)
+        connection.highWaterMark = 7
+        cls.highWaterMark = 6
+        self.assertEqual(connection.highWaterMark, 7)
+        cls(self.factory)
+        self.assertEqual(connection.highWaterMark, 7)
+        del cls.highWaterMark
+        self.assertEqual(connection.highWaterMark, 7)
+
     def test_baseClassAssignment(self) -> None:
         """
         So does what is assigned on the base of all connections.
@@ -566,7 +580,6 @@ class SettingTests(ZmqTestCase):
         """
         Attributes that are no settings are plain attributes.
         """
-        adopt(ZmqPushConnection)
         connection = ZmqPushConnection(self.factory)
         connection.count = 1
         self.assertEqual(vars(connection)["count"], 1)

@@ -138,6 +138,9 @@ class ZmqConnection(Monitored):
     #: The factory; ``None`` once the connection is closed.
     factory: Any = None
 
+    # Whether a setting was assigned to this connection.
+    _hasAssigned = False
+
     # Made when it is needed.
     _outbox: Optional[Outbox] = None
 
@@ -146,8 +149,7 @@ class ZmqConnection(Monitored):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # Now: a constructor may assign before it calls ours.
-        adopt(cls)
+        adopt(cls, isNew=True)
 
     def __init__(
         self,
@@ -162,7 +164,7 @@ class ZmqConnection(Monitored):
         self.boundAddresses: list[str] = []
         #: Kept for old programs: messages are received as a whole.
         self.recv_parts: list[bytes] = []
-        adopt(type(self), self)
+        adopt(type(self))
         if identity is not None:
             self.identity = identity
         checkReactor(factory.reactor)
@@ -467,6 +469,9 @@ class ZmqConnection(Monitored):
         isClosed = "endpoints" in vars(self)
         what = "closed: make a new connection" if isClosed else "not open: call __init__ first"
         return ZmqClosedError(text=f"{shown(self)} is {what}")
+
+
+adopt(ZmqConnection, isNew=True)
 
 
 def _toEndpoint(value: object) -> ZmqEndpoint:

@@ -217,32 +217,36 @@ class Setting:
     A class attribute that reads like a plain value; assigning to it on a
     connection also tells the connection, by its ``_settingChanged``.
 
-    What is assigned stands in a dictionary of its own.  To reach for that of the instance
+    Where nothing was assigned it does not reach for the dictionary of the instance, which
     would give it one: CPython does without, and finds all attributes faster then, also
-    those that users count their messages in.
+    those in which users count their messages.
 
     :param name: of the setting, a key of :data:`OPTIONS`.
     :param value: what the class has.
+    :param isFirst: whether nothing can have been assigned to an instance but by a
+        ``Setting``; then the instance tells, by its ``_hasAssigned``.
     """
 
-    def __init__(self, name: str, value: object) -> None:
+    def __init__(self, name: str, value: object, isFirst: bool) -> None:
         self.name = name
         self.value = value
+        self.isFirst = isFirst
 
     def __get__(self, instance: Any, owner: type) -> object:
-        if instance is None:
+        if instance is None or (self.isFirst and not instance._hasAssigned):
             return self.value
-        return instance._assignedSettings.get(self.name, self.value)
+        return instance.__dict__.get(self.name, self.value)
 
     def __set__(self, instance: Any, value: object) -> None:
         self._tell(instance, value)
-        instance._assignedSettings = {**instance._assignedSettings, self.name: value}
+        vars(instance)[self.name] = value
+        instance._hasAssigned = True
 
-    def __delete__(self, instance: Any) -> None:
-        if self.name not in instance._assignedSettings:
+    def __delete__(self, instance: object) -> None:
+        if self.name not in vars(instance):
             raise AttributeError(self.name)
         self._tell(instance, self.value)
-        del instance._assignedSettings[self.name]
+        del vars(instance)[self.name]
 
     def _tell(self, instance: object, value: object) -> None:
         # A mixin can be part of other classes, which are not connections.
@@ -251,7 +255,7 @@ class Setting:
             tell(self.name, value)
 
 
-def adopt(cls: type, instance: Optional[object] = None) -> None:
+def adopt(cls: type, isNew: bool = False) -> None:
     """
     Let assignments on the instances of ``cls`` be noticed.
 
@@ -259,21 +263,12 @@ def adopt(cls: type, instance: Optional[object] = None) -> None:
     :class:`Setting`; a user's own property is left alone.  A value assigned to
     a class while it has connections is turned when the next one is made.
 
-    :param instance: is being made.
+    :param isNew: whether there can be no instance yet.
     """
-    isTurned = False
     for base in cls.__mro__:
         own = vars(base)
         for name in OPTIONS.keys() & own.keys():
             value = own[name]
             # Most have been turned: that is asked first.
             if type(value) is not Setting and not hasattr(value, "__get__"):
-                isTurned = True
-                setattr(base, name, Setting(name, value))
-                # Of an instance to which nothing is assigned.
-                base._assignedSettings = {}  # type: ignore[attr-defined]
-    if isTurned and instance is not None:
-        # What was assigned to it so far hid the class's plain value.
-        assigned = vars(instance)
-        for name in OPTIONS.keys() & assigned.keys():
-            setattr(instance, name, assigned.pop(name))
+                setattr(base, name, Setting(name, value, isNew and base is cls))
