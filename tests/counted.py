@@ -3,8 +3,8 @@ A program that counts what messages cost: calls of a socket's methods, of the
 reactor's, of the clock, and of Python functions in txzmq.  ``python -m
 tests.counted SCENARIO`` prints the counts as JSON; ``test_cost.py`` runs it.
 ``SCENARIO memory`` prints the bytes that Python takes instead, and ``SCENARIO
-idle`` has other connections around.  Of the objects that attributes are read from for
-each message, it counts those that have a dictionary for them.
+idle`` has other connections around.  Of requests it counts those that have a dictionary
+for their attributes.
 
 It is a process of its own because the counters must be in place before txzmq
 is imported: it uses the methods of pyzmq's C class, which nobody can replace
@@ -196,8 +196,7 @@ def report() -> None:
         left, peak = tracemalloc.get_traced_memory()
         print(json.dumps({"left": left, "peak": peak}))
     else:
-        objects = [*factory.connections, *requested]  # type: ignore[misc]
-        counts["dictionaries"] = sum(map(hasDictionary, objects))
+        counts["dictionaries"] = sum(map(hasDictionary, requested))
         print(json.dumps(counts))
     sys.stdout.flush()
     for peer in peers:

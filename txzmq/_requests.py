@@ -78,12 +78,9 @@ class Request(_Reply):
 
 def _answerOne() -> None:
     """
-    Have one request begin and end before all others.
-
-    CPython keeps the attributes of an instance in a row, without a dictionary, as long
-    as the first instances of its class had the same.  Where the first thirty all wait
-    for a reply, what a Deferred is given with its result is none of these, and each
-    that is ever answered gets a dictionary for it: a twelfth of what a request costs.
+    Have one request begin and end before all others, so that no other needs a dictionary
+    for what a Deferred is given with its result: the first thirty may all be waiting for
+    one.  That is a twelfth of what a request costs (``_attributes``).
     """
     request = Request()
     request.messageId = b""

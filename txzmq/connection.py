@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from zmq import ZMQError
 from zope.interface import implementer
 
+from ._attributes import hasten
 from ._budget import ReadBudget, checkBudget
 from ._callbacks import shown
 from ._descriptor import checkReactor
@@ -138,18 +139,11 @@ class ZmqConnection(Monitored):
     #: The factory; ``None`` once the connection is closed.
     factory: Any = None
 
-    # Whether a setting was assigned to this connection.
-    _hasAssigned = False
-
     # Made when it is needed.
     _outbox: Optional[Outbox] = None
 
     # How long libzmq holds what it has, in milliseconds; as Descriptor.close takes it.
     _linger: Optional[int] = None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        adopt(cls, isNew=True)
 
     def __init__(
         self,
@@ -182,10 +176,12 @@ class ZmqConnection(Monitored):
         except BaseException:
             self._closeSocket()
             raise
+        # Settings reach for the dictionary.
+        hasten(self)
 
     def __repr__(self) -> str:
         # Errors show us, also before we are constructed.
-        endpoints = getattr(self, "endpoints", [])
+        endpoints = vars(self).get("endpoints", [])
         return f"{type(self).__name__}({shown(self.factory)}, {endpoints!r})"
 
     # The socket
@@ -469,9 +465,6 @@ class ZmqConnection(Monitored):
         isClosed = "endpoints" in vars(self)
         what = "closed: make a new connection" if isClosed else "not open: call __init__ first"
         return ZmqClosedError(text=f"{shown(self)} is {what}")
-
-
-adopt(ZmqConnection, isNew=True)
 
 
 def _toEndpoint(value: object) -> ZmqEndpoint:

@@ -6,8 +6,8 @@ A class says ``highWaterMark = 1000`` and its connections are opened so; that
 is how txZMQ has been configured ever since.  To let an assignment on a *living*
 connection reach its socket, :func:`adopt` turns such plain class attributes
 into :class:`Setting` descriptors that read like the plain value.  It looks at
-each new class, and at every construction again, since values are assigned to and
-deleted from classes at any time.  A ``__setattr__`` on the connection would do as well, and would
+every construction again, since values are assigned to and deleted from classes
+at any time.  A ``__setattr__`` on the connection would do as well, and would
 make each ``self.count += 1`` of a user's callback ten times slower; a metaclass
 would not go together with other people's.
 """
@@ -179,9 +179,11 @@ def _encoded(name: str, value: object) -> Iterator[tuple[int, Any]]:
 #: The values of all settings of a connection.
 _allOf = attrgetter(*OPTIONS)
 
+#: The types of what stays as it is, and can be kept.
+_PLAIN = frozenset({int, bool, bytes, str, type(None), type(zmq.PUSH)})
 
-# Connections are many, and what is set in them is mostly the same.  Typed: 1.0 is not
-# valid where 1 is.
+
+# Connections are many, and what is set in them is mostly the same.
 @lru_cache(typed=True)
 def _different(*values: object) -> tuple[tuple[int, Any], ...]:
     """
@@ -203,12 +205,8 @@ def applyAll(setOption: Callable[[int, Any], None], owner: object) -> None:
     :raise ZmqOptionError: one is invalid.
     """
     values = _allOf(owner)
-    try:
-        options = _different(*values)
-    except TypeError:
-        # What has no hash is not valid either.
-        options = _different.__wrapped__(*values)
-    for option, encoded in options:
+    different = _different if _PLAIN.issuperset(map(type, values)) else _different.__wrapped__
+    for option, encoded in different(*values):
         setOption(option, encoded)
 
 
@@ -217,30 +215,22 @@ class Setting:
     A class attribute that reads like a plain value; assigning to it on a
     connection also tells the connection, by its ``_settingChanged``.
 
-    Where nothing was assigned it does not reach for the dictionary of the instance, which
-    would give it one: CPython does without, and finds all attributes faster then, also
-    those in which users count their messages.
-
     :param name: of the setting, a key of :data:`OPTIONS`.
     :param value: what the class has.
-    :param isFirst: whether nothing can have been assigned to an instance but by a
-        ``Setting``; then the instance tells, by its ``_hasAssigned``.
     """
 
-    def __init__(self, name: str, value: object, isFirst: bool) -> None:
+    def __init__(self, name: str, value: object) -> None:
         self.name = name
         self.value = value
-        self.isFirst = isFirst
 
-    def __get__(self, instance: Any, owner: type) -> object:
-        if instance is None or (self.isFirst and not instance._hasAssigned):
+    def __get__(self, instance: object | None, owner: type) -> object:
+        if instance is None:
             return self.value
         return instance.__dict__.get(self.name, self.value)
 
-    def __set__(self, instance: Any, value: object) -> None:
+    def __set__(self, instance: object, value: object) -> None:
         self._tell(instance, value)
         vars(instance)[self.name] = value
-        instance._hasAssigned = True
 
     def __delete__(self, instance: object) -> None:
         if self.name not in vars(instance):
@@ -255,15 +245,13 @@ class Setting:
             tell(self.name, value)
 
 
-def adopt(cls: type, isNew: bool = False) -> None:
+def adopt(cls: type) -> None:
     """
     Let assignments on the instances of ``cls`` be noticed.
 
     Turns the plain values that the class and its bases have for settings into
     :class:`Setting`; a user's own property is left alone.  A value assigned to
     a class while it has connections is turned when the next one is made.
-
-    :param isNew: whether there can be no instance yet.
     """
     for base in cls.__mro__:
         own = vars(base)
@@ -271,4 +259,4 @@ def adopt(cls: type, isNew: bool = False) -> None:
             value = own[name]
             # Most have been turned: that is asked first.
             if type(value) is not Setting and not hasattr(value, "__get__"):
-                setattr(base, name, Setting(name, value, isNew and base is cls))
+                setattr(base, name, Setting(name, value))

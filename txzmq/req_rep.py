@@ -106,16 +106,9 @@ class ZmqREQConnection(_Answering):
         identity: Union[bytes, str, None] = None,
     ) -> None:
         self._requests = PendingRequests()
-        self._isImmediate = bool(self.immediate)
         self._freshIds = freshIds()
         self._uuids: list[bytes] = []
         super().__init__(factory, endpoint, identity)
-
-    def _settingChanged(self, name: str, value: object) -> None:
-        super()._settingChanged(name, value)
-        if name == "immediate":
-            # Each request asks, and to ask a setting takes a twentieth of its time.
-            self._isImmediate = bool(value)
 
     def sendMsg(
         self, *messageParts: Frame, timeout: Optional[float] = None
@@ -147,7 +140,7 @@ class ZmqREQConnection(_Answering):
                 request.timer = self.factory.reactor.callLater(
                     seconds, self._timeoutRequest, messageId
                 )
-            if self._isImmediate:
+            if self.immediate:
                 self._sendWhenThere(request, toFrames([messageId, b"", *messageParts]))
             else:
                 self.send([messageId, b"", *messageParts])
