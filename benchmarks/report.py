@@ -33,8 +33,14 @@ _NOW = {
     "order": ", every other round in reverse order",
     "asyncio": "``recv`` and ``send``, or ``recv_multipart`` and\n  ``send_multipart`` for messages"
     " of several frames",
+    "peer": "\n  Where many requests are in flight it is libzmq itself (``zmq_proxy``), which sends"
+    "\n  each message back to where it came from.",
 }
-_BEFORE = {"order": "", "asyncio": "``recv_multipart``, and ``send`` or ``send_multipart``"}
+_BEFORE = {
+    "order": "",
+    "asyncio": "``recv_multipart``, and ``send`` or ``send_multipart``",
+    "peer": "",
+}
 
 #: What runs say that did not say so yet.
 _SETTINGS = {"burst": 200}
@@ -70,7 +76,7 @@ How it was measured
 -------------------
 
 * Two processes, one on each side of a connection over loopback: the library
-  that is measured, and a plain pyzmq program that blocks in ``recv`` or ``send``.
+  that is measured, and a plain pyzmq program that blocks in ``recv`` or ``send``.{peer}
   That is faster than all of them but for *pyzmq bare*, which is the same, and may
   have to wait for it.  The two share {cores} cores with the threads in which
   libzmq does its input and output.  Rates depend on how the four get along; the
@@ -163,11 +169,6 @@ Deferred, and returns each reply to who asked.
 One at a time, p50 has more in it than the library: the peer, the threads for
 input and output of both, and the kernel take their turns on the same core.  The
 CPU time of the measured thread alone is shown beside it.
-
-""",
-    "REQ and REP, many": """\
-The other side is libzmq itself (``zmq_proxy``), which sends each message back to
-where it came from.
 
 """,
     "A 10 ms ticker": """\
