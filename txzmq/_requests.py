@@ -78,9 +78,12 @@ class Request(_Reply):
 
 def _answerOne() -> None:
     """
-    Have one request begin and end before all others, so that no other needs a dictionary
-    for what a Deferred is given with its result: the first thirty may all be waiting for
-    one.  That is a twelfth of what a request costs (``_attributes``).
+    Have one request begin and end before all others.
+
+    From 3.11 on CPython keeps the attributes of an instance without a dictionary, as long as
+    the first thirty of its class had the same.  These may all be waiting for a reply, and
+    then each that is ever answered is given one, for what a Deferred has with its result:
+    a twelfth of what a request costs.
     """
     request = Request()
     request.messageId = b""

@@ -24,7 +24,6 @@ from twisted.python.failure import Failure
 from zmq import ZMQError
 from zope.interface import implementer
 
-from ._attributes import hasten
 from ._budget import ReadBudget, checkBudget
 from ._callbacks import shown
 from ._descriptor import checkReactor
@@ -176,8 +175,6 @@ class ZmqConnection(Monitored):
         except BaseException:
             self._closeSocket()
             raise
-        # Settings reach for the dictionary.
-        hasten(self)
 
     def __repr__(self) -> str:
         # Errors show us, also before we are constructed.
