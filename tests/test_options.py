@@ -580,6 +580,7 @@ class SettingTests(ZmqTestCase):
         """
         Attributes that are no settings are plain attributes.
         """
+        adopt(ZmqPushConnection)
         connection = ZmqPushConnection(self.factory)
         connection.count = 1
         self.assertEqual(vars(connection)["count"], 1)

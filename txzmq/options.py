@@ -169,6 +169,7 @@ def apply(setOption: Callable[[int, Any], None], name: str, value: object) -> No
 def _encoded(name: str, value: object) -> Iterator[tuple[int, Any]]:
     """
     :return: the options of libzmq that a setting stands for, and their value.
+    :raise ZmqOptionError: the setting cannot have it.
     """
     encoded = encode(name, value)
     if encoded is not None:  # to have no identity is where a socket begins
@@ -184,7 +185,7 @@ _PLAIN = frozenset({int, bool, bytes, str, type(None), type(zmq.PUSH)})
 
 
 # Connections are many, and what is set in them is mostly the same.
-@lru_cache(typed=True)
+@lru_cache
 def _different(*values: object) -> tuple[tuple[int, Any], ...]:
     """
     :param values: of all settings, as users wrote them.
